@@ -1,0 +1,19 @@
+/** What the booting thread asks of a worker, over the control plane: plain data both ways, no call throws. */
+import type { ActorOutcome, Program } from './actor.ts'
+
+/** What a worker is started with. */
+export interface ActorSetup {
+  readonly buffer: SharedArrayBuffer
+  readonly actor: number
+  /** Module URL of each device's driver, by device number. */
+  readonly drivers: readonly string[]
+}
+
+export type BootOutcome = { readonly ok: true } | { readonly ok: false; readonly code: string; readonly message: string }
+
+export interface ActorApi {
+  /** Loads the drivers and registers everything lower rooms call. Once. */
+  boot(setup: ActorSetup): Promise<BootOutcome>
+  /** Runs this actor's part of a program, from start to halt. Does not return to the event loop in between. */
+  run(program: Program): ActorOutcome
+}

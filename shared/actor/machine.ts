@@ -1,0 +1,197 @@
+/**
+ * A machine in a buffer: from a configuration to a laid out SharedArrayBuffer in which every record is made and no actor
+ * runs yet. Runs on the booting thread; needs nothing of Node.
+ *
+ *   actor numbers   cpus, notifiers, engines, services, reclaim, then one for the booting thread ("main"): it makes records
+ *                   before the run and audits them after it, and takes no part in between
+ */
+
+import { LEDGER_WORDS, RENDEZVOUS_WORDS } from '../check/ledger.ts'
+import { createDevice, DEVICE_WORDS, MAX_DEVICES } from '../device/record.ts'
+import { frameRegionWords, MAX_FRAMES } from '../frame/frames.ts'
+import { createHeap, HEAP_HEADER_WORDS, shadowWords } from '../frame/objects.ts'
+import { createZeroFrame, createZone, SWAP_ZONE, SYSTEM_ZONE } from '../frame/zones.ts'
+import {
+  createBuffer,
+  createRegions,
+  MAX_BUFFER_BYTES,
+  MIN_BUFFER_BYTES,
+  type RegionSizes,
+  regionAt,
+  wordsNeeded,
+} from '../memory/regions.ts'
+import { PAGE_WORDS, WORD_BYTES, type Words } from '../memory/words.ts'
+import { GATHER_WORDS } from '../mm/gather.ts'
+import { registerMm } from '../mm/mm.ts'
+import { TLB_WORDS } from '../mm/tlb.ts'
+import { createSlot, NOTIFY_DISPATCHER, NOTIFY_INLINE, SLOT_WORDS } from '../notifier/dispatch.ts'
+import { WINDOW_WORDS, WINDOWS_PER_ACTOR } from '../notifier/windows.ts'
+import { ACTOR_KIND, ACTOR_WORDS, type ActorKind, actorAt, CHANCE, INDEX, KIND, NOISE_CHANCE, ORIGIN } from '../seam/actors.ts'
+import { seedChance } from '../seam/chance.ts'
+import { HmmError } from '../seam/error.ts'
+import { LOG_WORDS } from '../seam/log.ts'
+import { COUNTER_WORDS, HISTOGRAM_WORDS } from '../seam/stats.ts'
+import { ACTOR_COUNT_AT, CHECKED_AT, CORES_AT, NOISE_AT, NOTIFY_MODE_AT, RCU_EPOCH_AT, SEED_AT } from '../seam/superblock.ts'
+import { Task } from '../seam/task.ts'
+import { createTraces, DEEP_TRACE, SHALLOW_TRACE, traceWords } from '../seam/trace.ts'
+import { LOCK_GRAPH_WORDS } from '../sync/held.ts'
+
+export interface MachineConfig {
+  /** CPU actors, 1 to 16. */
+  readonly cpus: number
+  /** Dispatchers; 0 together with notify 'inline'. */
+  readonly notifiers: number
+  /** Devices, up to 8: each brings an engine and a service. */
+  readonly devices: number
+  /** Frames of each device's own memory; missing or 0: it has none. */
+  readonly deviceFrames?: readonly number[]
+  /** Frames that swapped pages can take. Default 0: nothing is swapped. */
+  readonly swapFrames?: number
+  /** Bytes of the buffer: 256 KiB to 4 GiB. */
+  readonly bytes: number
+  readonly notify: 'dispatcher' | 'inline'
+  /** Held locks, lock order, object lifetime and the oracles are checked. */
+  readonly checked: boolean
+  /** Probability of a noise spin at a schedule point, 0 to 1. */
+  readonly noise: number
+  readonly seed: number
+  /** Cores the machine may count on. */
+  readonly cores: number
+}
+
+export const MAX_CPUS = 16
+
+/** Actors of a machine in the order of their numbers. */
+export function actorsOf(config: MachineConfig): { kind: ActorKind; index: number }[] {
+  const of = (kind: ActorKind, count: number) => Array.from({ length: count }, (_, index) => ({ kind, index }))
+  return [
+    ...of('cpu', config.cpus),
+    ...of('notifier', config.notifiers),
+    ...of('engine', config.devices),
+    ...of('service', config.devices),
+    ...of('main', 1),
+  ]
+}
+
+/**
+ * Lays a machine out, in a new buffer or anew in one that was laid out for the same configuration and whose actors have all
+ * stopped. Returns the buffer and the booting thread's task. Throws HmmError for a configuration out of bounds.
+ */
+export function layMachine(
+  config: MachineConfig,
+  nowNs: () => number,
+  used?: SharedArrayBuffer,
+): { buffer: SharedArrayBuffer; task: Task } {
+  checkConfig(config)
+  const actors = actorsOf(config)
+  const { sizes, frames } = planRegions(config, actors.length)
+  const buffer = used ?? createBuffer(config.bytes)
+  const words: Words = new Int32Array(buffer)
+  // Heap objects are zeroed when they are allocated, frames when they are handed to a user: neither has to be cleared here.
+  if (used !== undefined) words.fill(0, 0, regionAt(words, 'heap'))
+  createRegions(words, sizes)
+  writeConfiguration(words, config, actors)
+  const task = new Task({ buffer, actor: actors.length - 1, nowNs })
+  registerMm(task)
+  createHeap(task)
+  createZeroFrame(task)
+  createZone(task, SYSTEM_ZONE, 1, frames - 1)
+  let next = frames
+  for (let i = 0; i < config.devices; i++) {
+    createZone(task, i + 1, next, config.deviceFrames?.[i] ?? 0)
+    next += config.deviceFrames?.[i] ?? 0
+  }
+  createZone(task, SWAP_ZONE, next, config.swapFrames ?? 0)
+  for (let i = 0; i < config.notifiers; i++) createSlot(task, i, config.cpus + i)
+  for (let i = 0; i < config.devices; i++) {
+    const engine = config.cpus + config.notifiers + i
+    createDevice(task, i, { driver: i, engine, service: engine + config.devices, zone: i + 1 })
+  }
+  return { buffer, task }
+}
+
+function checkConfig(config: MachineConfig): void {
+  const problem =
+    !Number.isInteger(config.cpus) || config.cpus < 1 || config.cpus > MAX_CPUS
+      ? `a machine has 1 to ${MAX_CPUS} cpus, not ${config.cpus}`
+      : !Number.isInteger(config.devices) || config.devices < 0 || config.devices > MAX_DEVICES
+        ? `a machine has 0 to ${MAX_DEVICES} devices, not ${config.devices}`
+        : !Number.isInteger(config.notifiers) || config.notifiers < 0 || config.notifiers > 4
+          ? `a machine has 0 to 4 dispatchers, not ${config.notifiers}`
+          : !(config.noise >= 0 && config.noise <= 1)
+            ? `noise is a probability from 0 to 1, not ${config.noise}`
+            : !Number.isInteger(config.bytes) || config.bytes < MIN_BUFFER_BYTES || config.bytes > MAX_BUFFER_BYTES
+              ? `a machine has 256 KiB to 4 GiB of memory, not ${config.bytes} bytes`
+              : null
+  if (problem !== null) throw new HmmError('HMM_ERR_CONFIG', problem)
+}
+
+function writeConfiguration(words: Words, config: MachineConfig, actors: { kind: ActorKind; index: number }[]): void {
+  words[ACTOR_COUNT_AT] = actors.length
+  words[CORES_AT] = config.cores
+  words[CHECKED_AT] = config.checked ? 1 : 0
+  words[NOISE_AT] = Math.round(config.noise * 0x10000)
+  words[NOTIFY_MODE_AT] = config.notify === 'inline' || config.notifiers === 0 ? NOTIFY_INLINE : NOTIFY_DISPATCHER
+  words[SEED_AT] = config.seed | 0
+  words[RCU_EPOCH_AT] = 1
+  createTraces(words, actors.length, isLarge(config) ? DEEP_TRACE : SHALLOW_TRACE)
+  actors.forEach((actor, id) => {
+    const record = actorAt(words, id)
+    words[record + KIND] = ACTOR_KIND[actor.kind]
+    words[record + INDEX] = actor.index
+    words[record + ORIGIN] = id
+    seedChance(words, record + CHANCE, config.seed, id * 2)
+    seedChance(words, record + NOISE_CHANCE, config.seed, id * 2 + 1)
+  })
+}
+
+/** Smallest useful heap: two address spaces with mirrors. */
+const MIN_HEAP_WORDS = HEAP_HEADER_WORDS + 24 * 1024
+const MIN_FRAMES = 12
+/** From here on there is room for a log, latency histograms and deep traces. */
+const LARGE_BYTES = 1024 * 1024
+
+function isLarge(config: MachineConfig): boolean {
+  return config.bytes >= LARGE_BYTES
+}
+
+function planRegions(config: MachineConfig, actors: number): { sizes: RegionSizes; frames: number } {
+  const total = config.bytes / WORD_BYTES
+  const large = isLarge(config)
+  const fixed: RegionSizes = {
+    actors: actors * ACTOR_WORDS,
+    windows: actors * WINDOWS_PER_ACTOR * WINDOW_WORDS,
+    slots: config.notifiers * SLOT_WORDS,
+    devices: config.devices * DEVICE_WORDS,
+    locks: LOCK_GRAPH_WORDS,
+    scheduler: 0,
+    stats: actors * COUNTER_WORDS,
+    histograms: large ? actors * HISTOGRAM_WORDS : 0,
+    gathers: actors * GATHER_WORDS,
+    tlbs: actors * TLB_WORDS,
+    trace: actors * traceWords(large ? DEEP_TRACE : SHALLOW_TRACE),
+    log: large ? LOG_WORDS : 0,
+    programs: RENDEZVOUS_WORDS + actors * LEDGER_WORDS,
+    shadow: 0,
+    heap: 0,
+    frames: frameRegionWords(0),
+    bytes: 0,
+  }
+  const rest = total - wordsNeeded(fixed) - PAGE_WORDS
+  // A quarter for kernel objects (page tables above all), the rest for frames; small machines need their tables first.
+  const heap = Math.max(MIN_HEAP_WORDS, Math.floor(rest / 4))
+  const frameCost = PAGE_WORDS + frameRegionWords(1) - frameRegionWords(0)
+  const shadow = shadowWords(total - rest + heap + Math.floor(rest / 256))
+  const others = (config.deviceFrames ?? []).reduce((sum, count) => sum + count, 0) + (config.swapFrames ?? 0)
+  const frames = Math.min(MAX_FRAMES, Math.floor((rest - heap - shadow) / frameCost)) - others
+  if (frames < MIN_FRAMES) {
+    const needed = wordsNeeded(fixed) + PAGE_WORDS + MIN_HEAP_WORDS + shadow + (MIN_FRAMES + others) * frameCost
+    const kib = Math.ceil((needed * WORD_BYTES) / 1024)
+    throw new HmmError(
+      'HMM_ERR_CONFIG',
+      `a machine with ${actors - 1} actors needs at least ${kib} KiB, not ${config.bytes / 1024} KiB`,
+    )
+  }
+  const all = frames + others
+  return { sizes: { ...fixed, shadow, heap, frames: frameRegionWords(all), bytes: all * PAGE_WORDS }, frames }
+}

@@ -1,0 +1,113 @@
+/**
+ * Operations of a scenario, as the parser hands them to an actor. One interface per shape; `line` is where it stands in its
+ * file. Handles are letters, pages count from a handle's current start.
+ */
+export type Prot = string // letters of rwx, or '-'
+export type MapKind = 'private' | 'shared' | 'memfd' | 'file-shared' | 'file-private'
+export type RemapMode = 'none' | 'maymove' | 'move' | 'dontunmap'
+export type AdviceName =
+  | 'dontneed'
+  | 'free'
+  | 'pageout'
+  | 'remove'
+  | 'populate_read'
+  | 'populate_write'
+  | 'hugepage'
+  | 'nohugepage'
+  | 'collapse'
+  | 'dontfork'
+  | 'wipeonfork'
+
+export interface MmapOp {
+  readonly op: 'mmap'
+  readonly handle: string
+  readonly pages: number
+  readonly prot: Prot
+  readonly kind: MapKind
+  readonly huge?: 'thp' | 'hugetlb'
+  readonly same?: string
+}
+export interface SpanOp {
+  readonly op: 'munmap'
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+}
+export interface ProtectOp {
+  readonly op: 'mprotect'
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+  readonly prot: Prot
+}
+export interface AdviseOp {
+  readonly op: 'madvise'
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+  readonly advice: AdviceName
+}
+export interface RemapOp {
+  readonly op: 'mremap'
+  readonly handle: string
+  readonly pages: number
+  readonly mode: RemapMode
+}
+export interface StoreOp {
+  readonly op: 'store'
+  readonly handle: string
+  readonly page: number
+  readonly value: bigint
+}
+export interface LoadOp {
+  readonly op: 'load'
+  readonly handle: string
+  readonly page: number
+}
+export interface DeviceOp {
+  readonly op: 'dread' | 'snapshot' | 'migrate_dev' | 'migrate_sys' | 'exclusive' | 'check_exclusive'
+  readonly device: number
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+}
+export interface DeviceWriteOp {
+  readonly op: 'dwrite'
+  readonly device: number
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+  readonly value: bigint
+}
+export interface DeviceFileOp {
+  readonly op: 'open' | 'close' | 'release'
+  readonly device: number
+}
+export interface ForkOp {
+  readonly op: 'fork'
+}
+export interface ProcessOp {
+  readonly op: 'proc' | 'exit'
+  readonly process: number
+}
+
+export type ScenarioOp =
+  | MmapOp
+  | SpanOp
+  | ProtectOp
+  | AdviseOp
+  | RemapOp
+  | StoreOp
+  | LoadOp
+  | DeviceOp
+  | DeviceWriteOp
+  | DeviceFileOp
+  | ForkOp
+  | ProcessOp
+
+/** One line of a sequential scenario: the operation, and what a real kernel answered, if that was recorded. */
+export interface ScenarioLine {
+  readonly line: number
+  readonly op: ScenarioOp
+  readonly expected?: string
+}

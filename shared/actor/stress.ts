@@ -1,0 +1,83 @@
+/**
+ * A stress run, as its cpu actors see it. Cpu 0 leads: it makes the process, opens every device and starts a kernel on each
+ * engine; then all cpus work until the booting thread winds the run down; then everything stands still for the audit; then
+ * cpu 0 takes it all down, so that the reference audit can expect everything back.
+ */
+
+import { keepLedger } from '../check/sum.ts'
+import { attachDevice, detachDevice } from '../device/attach.ts'
+import { awaitCompletion, COMMAND, type Completion, ENGINE_KERNELS, freeCompletion, submitCommand } from '../device/command.ts'
+import { reapDeferred } from '../frame/deferred.ts'
+import { type Mirror, mirrorInstance } from '../hmm/mirror.ts'
+import { errnoName } from '../memory/errno.ts'
+import { mmPut } from '../mm/exit.ts'
+import { createMm } from '../mm/mm.ts'
+import { switchMm } from '../mm/shootdown.ts'
+import { mmGetNotZero, NO_MM } from '../notifier/mmhead.ts'
+import { assert, HmmError } from '../seam/error.ts'
+import { registerOp } from '../seam/optable.ts'
+import type { Task } from '../seam/task.ts'
+import { awaitRun, finishRun, isWindingDown, openRun, runMm, standStill } from './rendezvous.ts'
+import type { Workload } from './workloads/index.ts'
+
+export interface StressShape {
+  readonly cpus: number
+  readonly devices: number
+}
+
+/** Makes this worker ready for `workload`: the engines' kernel, and the ledger of adds in checked builds. */
+export function prepareWorkload(task: Task, workload: Workload): void {
+  registerOp(task, ENGINE_KERNELS, 0, workload.kernel)
+  if (task.checked) keepLedger(task, () => runMm(task), workload.audited)
+}
+
+/** The part of cpu 0. */
+export function leadStress(task: Task, workload: Workload, shape: StressShape): void {
+  const mm = createMm(task, 0)
+  if (mm === NO_MM) throw new HmmError('HMM_ERR_MEMORY', 'the machine has no memory for an address space')
+  workload.setUp(task, mm)
+  switchMm(task, mm)
+  const mirrors = Array.from({ length: shape.devices }, (_, device) => openFor(task, device, mm))
+  openRun(task, mm, shape.cpus)
+  const kernels = mirrors.map((mirror, device) => startKernel(task, device, mirror))
+  while (!isWindingDown(task)) workload.step(task, mm)
+  for (const kernel of kernels) {
+    awaitCompletion(task, kernel)
+    freeCompletion(task, kernel)
+  }
+  reapDeferred(task)
+  standStill(task, shape.cpus)
+  switchMm(task, NO_MM)
+  mmPut(task, mm) // devices still mirror it: exit stops them first
+  for (const mirror of mirrors) detachDevice(task, mirror)
+  reapDeferred(task)
+}
+
+/** The part of every other cpu. */
+export function joinStress(task: Task, workload: Workload): void {
+  const mm = awaitRun(task)
+  assert(mmGetNotZero(task, mm), 'the leader uses the address space until the run ends')
+  switchMm(task, mm)
+  while (!isWindingDown(task)) workload.step(task, mm)
+  switchMm(task, NO_MM)
+  mmPut(task, mm)
+  finishRun(task)
+}
+
+function openFor(task: Task, device: number, mm: Parameters<typeof attachDevice>[2]): Mirror {
+  const mirror = attachDevice(task, device, mm)
+  if (mirror < 0) throw new HmmError('HMM_ERR_MEMORY', `device ${device} could not be opened: ${errnoName(mirror)}`)
+  return mirror as Mirror
+}
+
+function startKernel(task: Task, device: number, mirror: Mirror): Completion {
+  const completion = submitCommand(task, device, {
+    op: COMMAND.kernel,
+    instance: mirrorInstance(task, mirror),
+    vpn: 0,
+    pages: 0,
+    args: [0],
+  })
+  if (completion === 0) throw new HmmError('HMM_ERR_MEMORY', `no memory to start a kernel on device ${device}`)
+  return completion
+}

@@ -1,0 +1,28 @@
+/**
+ * The workloads of `hmm stress`, by name. A workload is a set-up, one operation of a cpu thread, and the kernel that engines
+ * run; the areas whose sums are audited must keep their content whatever the operations do.
+ */
+import type { AuditedArea } from '../../check/sum.ts'
+import type { EngineKernel } from '../../device/command.ts'
+import type { Mm } from '../../notifier/mmhead.ts'
+import type { Task } from '../../seam/task.ts'
+import { MIXED_AUDITED, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
+
+export interface Workload {
+  /** One line for `hmm stress --help`. */
+  readonly summary: string
+  readonly audited: readonly AuditedArea[]
+  setUp(task: Task, mm: Mm): void
+  step(task: Task, mm: Mm): void
+  readonly kernel: EngineKernel
+}
+
+export const WORKLOADS: Readonly<Record<string, Workload>> = {
+  mixed: {
+    summary: 'adds, loads and stores by cpus and devices on shared pages, under munmap, mprotect, madvise and fork',
+    audited: MIXED_AUDITED,
+    setUp: setUpMixed,
+    step: stepMixed,
+    kernel: mixedKernel,
+  },
+}

@@ -1,0 +1,118 @@
+/**
+ * REF, the reference audit. When the machine stands still, every count equals the sum of its holders; and when everything
+ * has been closed, everything has been returned.
+ */
+import { FRAME_FREE, type Frame, frameFlags, frameMaps, framePrivate, frameRefs, MAX_ZONES } from '../frame/frames.ts'
+import { liveCounts } from '../frame/objects.ts'
+import { freeFrames, SWAP_ZONE, SYSTEM_ZONE, ZERO_FRAME, zoneFrames } from '../frame/zones.ts'
+import { count as range } from '../memory/words.ts'
+import { eachCached, type File, NO_FILE } from '../mm/file.ts'
+import { mmRoot, mmVmas } from '../mm/mm.ts'
+import { ENTRIES, entryAt, findLeaf, LEAF_LEVEL, NO_TABLE, skipMissing } from '../mm/pagetable.ts'
+import { isExclusive, isMigrationEntry, isSwapEntry, pteFrame, pteMapsFrame } from '../mm/pte.ts'
+import { LAST_VPN, NO_VMA, nextVma, type Vma, vmaFile } from '../mm/vma.ts'
+import type { Mm } from '../notifier/mmhead.ts'
+import { quietLoad } from '../seam/atomics.ts'
+import type { Task } from '../seam/task.ts'
+import { pageName } from '../seam/trace.ts'
+import type { Violation } from '../seam/violation.ts'
+import { intervalFirst } from '../sync/intervaltree.ts'
+
+/**
+ * Compares every system frame's counts with what address spaces `mms` and their files hold. The machine stands still, and
+ * these are all the address spaces there are.
+ */
+export function auditFrames(task: Task, mms: readonly Mm[]): Violation[] {
+  const maps = new Map<Frame, number>()
+  const firstMapping = new Map<Frame, string>()
+  /** Holders that are no mappings: page cache, swap cache, exclusive and swap entries. */
+  const others = new Map<Frame, number>()
+  const found: Violation[] = []
+  const files = new Set<File>()
+  for (const mm of mms) {
+    eachEntry(task, mm, (vpn, entry) => {
+      const frame = pteFrame(entry)
+      if (frame === ZERO_FRAME) return
+      if (pteMapsFrame(entry)) maps.set(frame, (maps.get(frame) ?? 0) + 1)
+      else if (isExclusive(entry) || isSwapEntry(entry)) others.set(frame, (others.get(frame) ?? 0) + 1)
+      else if (isMigrationEntry(entry)) found.push(finding(`a migration entry was left behind at ${pageName(vpn)}`))
+      if (!firstMapping.has(frame)) firstMapping.set(frame, pageName(vpn))
+    })
+    eachArea(task, mm, (vma) => {
+      const file = vmaFile(task, vma)
+      if (file !== NO_FILE) files.add(file)
+    })
+  }
+  for (const file of files) eachCached(task, file, (frame) => others.set(frame, (others.get(frame) ?? 0) + 1))
+  eachFrame(task, [SWAP_ZONE], (slot) => {
+    const cached = framePrivate(task, slot) - 1
+    if (frameRefs(task, slot) > 0 && cached >= 0) others.set(cached as Frame, (others.get(cached as Frame) ?? 0) + 1)
+  })
+  eachFrame(task, range(0, MAX_ZONES), (frame) => {
+    const mapped = maps.get(frame) ?? 0
+    const held = mapped + (others.get(frame) ?? 0)
+    const where = firstMapping.get(frame) ?? 'no page'
+    const refs = frameRefs(task, frame)
+    const flags = frameFlags(task, frame)
+    if (refs !== held) found.push(finding(`frame ${frame} (${where}) has ${refs} references, its holders are ${held}`))
+    if (frameMaps(task, frame) !== mapped) {
+      found.push(finding(`frame ${frame} (${where}) counts ${frameMaps(task, frame)} mappings, there are ${mapped}`))
+    }
+    if (held === 0 && (flags & FRAME_FREE) === 0) found.push(finding(`frame ${frame} has no holder and is not free`))
+  })
+  return found
+}
+
+function eachFrame(task: Task, zones: readonly number[], visit: (frame: Frame) => void): void {
+  for (const zone of zones) {
+    const { first, count } = zoneFrames(task, zone)
+    for (let i = 0; i < count; i++) visit((first + i) as Frame)
+  }
+}
+
+/** Takes the state everything must return to: live objects by kind, and free frames. */
+export function takeInventory(task: Task): ReadonlyMap<string, number> {
+  return new Map([
+    ...liveCounts(task),
+    ...range(0, MAX_ZONES).map((zone) => [`free frames of ${zoneName(zone)}`, freeFrames(task, zone)] as const),
+  ])
+}
+
+/** What differs from an inventory taken earlier. Everything that was opened since has been closed. */
+export function auditInventory(task: Task, before: ReadonlyMap<string, number>): Violation[] {
+  const now = takeInventory(task)
+  return [...now].flatMap(([name, count]) => {
+    const was = before.get(name) ?? 0
+    return count === was ? [] : [finding(`${name}: ${count} at the end, ${was} at the start`)]
+  })
+}
+
+/** Every non-empty leaf entry of an address space. The machine stands still. */
+export function eachEntry(task: Task, mm: Mm, visit: (vpn: number, entry: number) => void): void {
+  const root = mmRoot(task, mm)
+  for (let vpn = 0; vpn <= LAST_VPN; ) {
+    const next = skipMissing(task, root, vpn)
+    if (next !== vpn) {
+      vpn = next
+      continue
+    }
+    const leaf = findLeaf(task, root, vpn)
+    for (let i = 0; leaf !== NO_TABLE && i < ENTRIES; i++) {
+      const entry = quietLoad(task, entryAt(leaf, LEAF_LEVEL, vpn + i))
+      if (entry !== 0) visit(vpn + i, entry)
+    }
+    vpn += ENTRIES
+  }
+}
+
+function eachArea(task: Task, mm: Mm, visit: (vma: Vma) => void): void {
+  for (let vma = intervalFirst(task, mmVmas(mm), 0, LAST_VPN) as Vma; vma !== NO_VMA; vma = nextVma(task, vma)) visit(vma)
+}
+
+function zoneName(zone: number): string {
+  return zone === SYSTEM_ZONE ? 'system memory' : zone === SWAP_ZONE ? 'swap' : `device ${zone - 1}`
+}
+
+function finding(message: string): Violation {
+  return { oracle: 'REF', message }
+}

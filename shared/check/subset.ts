@@ -1,0 +1,63 @@
+/**
+ * SUB, the subset oracle. With no invalidation open, what a device may reach is a subset of what the CPU's page table says:
+ * the same frame, and not more rights. Looked at when the machine stands still, over every mirror of every device.
+ */
+
+import { instanceMirror, MAX_INSTANCES } from '../device/record.ts'
+import { directoryEntryAt } from '../hmm/directory.ts'
+import { DIRECTORY_ENTRIES } from '../hmm/geometry.ts'
+import { type Mirror, mirrorIsLive, mirrorMm, NO_MIRROR } from '../hmm/mirror.ts'
+import { type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
+import { mirrorIterator } from '../hmm/mirrortable.ts'
+import { isDevicePrivate, isExclusive, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
+import { LAST_VPN } from '../mm/vma.ts'
+import { quietLoad } from '../seam/atomics.ts'
+import type { Task } from '../seam/task.ts'
+import { pageName } from '../seam/trace.ts'
+import type { Violation } from '../seam/violation.ts'
+import { cpuEntry } from './cpuentry.ts'
+
+/** Every entry of every mirror of devices 0 to `devices` - 1 that is more than the CPU has. The machine stands still. */
+export function checkSubset(task: Task, devices: number): Violation[] {
+  const found: Violation[] = []
+  for (let device = 0; device < devices; device++) {
+    for (let instance = 0; instance < MAX_INSTANCES; instance++) {
+      const mirror = instanceMirror(task, device, instance)
+      if (mirror !== NO_MIRROR && mirrorIsLive(task, mirror)) checkMirror(task, device, mirror, found)
+    }
+  }
+  return found
+}
+
+/** Valid entries of a mirror, page by page. The machine stands still. */
+export function eachMirrorEntry(task: Task, mirror: Mirror, visit: (vpn: number, pte: MirrorPte) => void): void {
+  const iterator = mirrorIterator(task, mirror)
+  for (let vpn = iterator.walk(0, LAST_VPN); vpn >= 0; ) {
+    const end = iterator.leafLast(vpn)
+    for (let page = vpn; page <= end; page++) {
+      const pte = quietLoad(task, directoryEntryAt(iterator.leaf(), page % DIRECTORY_ENTRIES)) as MirrorPte
+      if (mirrorValid(pte)) visit(page, pte)
+    }
+    vpn = end < LAST_VPN ? iterator.walk(end + 1, LAST_VPN) : -1
+  }
+  iterator.finish()
+}
+
+function checkMirror(task: Task, device: number, mirror: Mirror, found: Violation[]): void {
+  const mm = mirrorMm(task, mirror)
+  eachMirrorEntry(task, mirror, (vpn, pte) => {
+    const entry = cpuEntry(task, mm, vpn)
+    // A page taken exclusively is the device's alone: the CPU's entry names it without mapping it.
+    const mapped = ptePresent(entry) || isDevicePrivate(entry) || isExclusive(entry)
+    const problem = !mapped
+      ? 'which the CPU does not map'
+      : pteFrame(entry) !== mirrorPteFrame(pte)
+        ? `at frame ${mirrorPteFrame(pte)}, while the CPU has frame ${pteFrame(entry)}`
+        : mirrorWritable(pte) && !pteWritable(entry)
+          ? 'for writing, while the CPU may only read it'
+          : null
+    if (problem !== null) {
+      found.push({ oracle: 'SUB', message: `device ${device} still maps ${pageName(vpn)}, ${problem}`, device, page: vpn })
+    }
+  })
+}

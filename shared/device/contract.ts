@@ -1,0 +1,96 @@
+/**
+ * The driver contract: what a driver module exports, and what it may rely on. The built-in families keep to it as well; they
+ * have no other way in.
+ *
+ * A driver is loaded by URL in every worker that may call it: each cpu actor (attach, ioctl), each dispatcher (invalidate),
+ * each service (faults, work). Its functions run on different threads at the same time, so its state lives in shared words
+ * (`dev.word(i)`, `dev.mirrorWord(mirror, i)`), never in module variables.
+ *
+ *   call            runs on                       may                                     must not
+ *   attach          the cpu actor that opens it   sleep, allocate, take its locks
+ *   detach          the cpu actor that closes it, sleep, free                             wait for a service
+ *                   or the device's service
+ *   ioctl           the calling cpu actor         sleep, fault (rangeFault), take locks
+ *   invalidate      a dispatcher, or inline on    take the update lock (trylock if the      allocate, fault, take mmap_sem,
+ *                   whoever changes the page      range is not blockable), wait for the     wait for a service, readBegin
+ *                   table                         engine's TLB acknowledgement
+ *   serviceFault    the device's service          sleep, fault, take locks, retry
+ *   work            the device's service          as serviceFault
+ *   migrateToRam    whoever touched the page      sleep, allocate, take the update lock    take mmap_sem
+ *
+ * invalidate, in this order, whatever the event: take the update lock; setSeq; take the rights away from the range
+ * (dev.unmap or dev.writeProtect, which flush the device's TLB); unlock; return true. When it returns the device no longer
+ * uses the range. It may return false only if the range is not blockable and the lock was not to be had; then nothing of
+ * the above was done.
+ */
+import type { Frame } from '../frame/frames.ts'
+import type { Mirror } from '../hmm/mirror.ts'
+import type { Vma } from '../mm/vma.ts'
+import type { NotifierRange } from '../notifier/windows.ts'
+import type { DeviceContext } from './context.ts'
+
+/** A fault as the hardware reports it. */
+export interface DeviceFault {
+  /** Page number. */
+  readonly vpn: number
+  /** A DEVICE_ACCESS value: prefetch, read, write or atomic. */
+  readonly access: number
+  /** The engine's own count when it raised the fault: smaller is older. */
+  readonly stamp: number
+}
+
+/** A request to a driver's ioctl. What the fields mean is the driver's business; those of the test device are in its file. */
+export interface IoctlRequest {
+  readonly cmd: string
+  /** First page number. */
+  readonly start: number
+  readonly pages: number
+  /** 64-bit value, as two words. */
+  readonly low?: number
+  readonly high?: number
+}
+
+/** What an ioctl answers. `errno` is 0 or negative; the counts are reported on failure too. */
+export interface IoctlResult {
+  readonly errno: number
+  readonly cpages: number
+  readonly faults: number
+  /** 64-bit values, low word then high word for each page. */
+  readonly values?: readonly number[]
+  /** One permission symbol per page. */
+  readonly perms?: readonly string[]
+}
+
+export interface Driver {
+  /** Family name, as it appears in reports and after `device D` in scenarios. */
+  readonly name: string
+  /** Called once per (device, address space), after the subscription is there. 0, or a negative errno to refuse. */
+  attach?(dev: DeviceContext, mirror: Mirror): number
+  /** Called last for a mirror: nothing is mapped, and no callback, fault or ioctl on it runs any more. */
+  detach?(dev: DeviceContext, mirror: Mirror): void
+  /** Takes the range away from the device. See the rules above. */
+  invalidate(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): boolean
+  /** Serves one fault. 0: replay, the access is tried again. Negative errno: the command ends with it. */
+  serviceFault?(dev: DeviceContext, mirror: Mirror, fault: DeviceFault): number
+  /**
+   * A CPU touched page `vpn` of `vma`, which is in this device's memory, in `frame`: bring it to system memory, with a migration
+   * whose faultFrame is `frame`. 0, also when it could not be moved this time; -EFAULT to fail the access (SIGBUS); -ENOMEM.
+   * Runs on whoever touched it, with mmap_sem held for reading and the frame locked.
+   */
+  migrateToRam?(dev: DeviceContext, vma: Vma, vpn: number, frame: Frame): number
+  /** An item that the driver queued with dev.queueWork. */
+  work?(dev: DeviceContext, item: WorkItem): void
+  /** A command from user space. `mirror` is the caller's; it is attached before the first command. */
+  ioctl?(dev: DeviceContext, mirror: Mirror, request: IoctlRequest): IoctlResult
+}
+
+/** Queued work: a number of the driver's choosing and up to six words. */
+export interface WorkItem {
+  readonly kind: number
+  readonly args: readonly number[]
+}
+
+/** Declares a driver; the module exports the result as its default. Only types are checked here. */
+export function defineDriver(driver: Driver): Driver {
+  return driver
+}

@@ -1,0 +1,200 @@
+/**
+ * A device's own memory, and moving pages between it and system memory: the part of `dev` that drivers with memory use
+ * (`dev.memory`). The three calls of a migration are the kernel's; what lies between them is the driver's: allocating the
+ * target, copying, and updating its own table (hmm/migratevma.ts draws the whole).
+ *
+ *     const m = dev.memory.migration(vma, start, last, SELECT_SYSTEM)
+ *     if (dev.memory.setup(m) === 0) {
+ *       for each page i with dev.memory.migrates(m, i): a target frame, copied into, dev.memory.setTarget(m, i, frame)
+ *       dev.memory.pages(m)
+ *       for each page i that still migrates: update the mirror, under its lock
+ *       dev.memory.finalize(m)
+ *     }
+ *
+ * mmap_sem is held for reading from migration() to finalize(); the mirror's update lock must not be, except where said.
+ */
+import { type Frame, frameClear, frameCopy, frameGenerationQuiet, frameTryLock, frameUnlock, NO_FRAME } from '../frame/frames.ts'
+import { frameAlloc, framePut, SYSTEM_ZONE, zoneFrames } from '../frame/zones.ts'
+import type { MirrorIterator } from '../hmm/iterator.ts'
+import {
+  MIGRATE_MIGRATE,
+  MIGRATE_VALID,
+  MIGRATE_WRITE,
+  type Migration,
+  migrateDeviceSetup,
+  migrateEntry,
+  migrateFinalize,
+  migrateFrame,
+  migratePages,
+  migrateSetup,
+  newMigration,
+} from '../hmm/migratevma.ts'
+import type { Mirror } from '../hmm/mirror.ts'
+import { MIRROR_WRITE, mirrorPteFromDevice, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
+import { mirrorFill } from '../hmm/mirrortable.ts'
+import { type ExclusivePages, makeDeviceExclusive, releaseExclusive } from '../mm/takeexclusive.ts'
+import { findVma, NO_VMA, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaMm, vmaStart } from '../mm/vma.ts'
+import type { Mm } from '../notifier/mmhead.ts'
+import { countStat, STAT } from '../seam/stats.ts'
+import type { Task } from '../seam/task.ts'
+import { deviceZone } from './record.ts'
+
+/** An area as drivers see it. */
+export interface Area {
+  readonly vma: Vma
+  /** Last page, inclusive. */
+  readonly last: number
+  readonly readable: boolean
+  readonly writable: boolean
+}
+
+/** `dev.memory`. */
+export class DeviceMemory {
+  private readonly task: Task
+  private readonly device: number
+
+  constructor(task: Task, device: number) {
+    this.task = task
+    this.device = device
+  }
+
+  /** The cookie of this device's migrate and exclusive events: its number + 1. */
+  get cookie(): number {
+    return this.device + 1
+  }
+
+  /** The area that page `vpn` of `mm` lies in, or null. mmap_sem held for reading. */
+  areaAt(mm: Mm, vpn: number): Area | null {
+    const vma = findVma(this.task, mm, vpn)
+    if (vma === NO_VMA || vmaStart(this.task, vma) > vpn) return null
+    const flags = vmaFlags(this.task, vma)
+    return { vma, last: vmaLast(this.task, vma), readable: (flags & VM_READ) !== 0, writable: (flags & VM_WRITE) !== 0 }
+  }
+
+  mmOf(vma: Vma): Mm {
+    return vmaMm(this.task, vma)
+  }
+
+  /** Begins a migration of pages [start, last] of one area. `faultFrame`: from migrateToRam, the frame it is about. */
+  migration(vma: Vma, start: number, last: number, select: number, faultFrame: Frame | -1 = -1): Migration {
+    return newMigration({ vma, start, last, select, owner: this.cookie, zone: deviceZone(this.task, this.device), faultFrame })
+  }
+
+  /** Chooses and isolates pages. 0 or -EINVAL; after 0, pages and finalize must follow. */
+  setup(migration: Migration): number {
+    return migrateSetup(this.task, migration)
+  }
+
+  /** Frames of this device's memory: first and count. */
+  frames(): { first: number; count: number } {
+    return zoneFrames(this.task, deviceZone(this.task, this.device))
+  }
+
+  /** As setup, for `count` frames of this device from `first` on, whoever maps them: eviction. No mmap_sem needed. */
+  evictSetup(first: Frame, count: number): Migration {
+    const migration = newMigration({
+      vma: NO_VMA,
+      start: 0,
+      last: count - 1,
+      select: 0,
+      owner: this.cookie,
+      zone: deviceZone(this.task, this.device),
+      faultFrame: -1,
+    })
+    migrateDeviceSetup(this.task, migration, first)
+    return migration
+  }
+
+  /** Does page `i` (still) move? */
+  migrates(migration: Migration, i: number): boolean {
+    return ((migration.src[i] as number) & MIGRATE_MIGRATE) !== 0
+  }
+
+  /** The frame page `i` comes from; -1 for an empty entry, whose target is a cleared frame. */
+  source(migration: Migration, i: number): Frame | -1 {
+    const entry = migration.src[i] as number
+    return (entry & MIGRATE_VALID) !== 0 ? migrateFrame(entry) : -1
+  }
+
+  /** Was the entry of page `i` writable? */
+  sourceWritable(migration: Migration, i: number): boolean {
+    return ((migration.src[i] as number) & MIGRATE_WRITE) !== 0
+  }
+
+  /** The frame page `i` goes to, or -1. */
+  target(migration: Migration, i: number): Frame | -1 {
+    const entry = migration.dst[i] as number
+    return (entry & MIGRATE_VALID) !== 0 ? migrateFrame(entry) : -1
+  }
+
+  /** Gives page `i` a target frame from allocPage or allocSystemPage; the migration takes it over, lock and reference. */
+  setTarget(migration: Migration, i: number, frame: Frame): void {
+    migration.dst[i] = migrateEntry(frame, MIGRATE_VALID)
+  }
+
+  /** Moves identities. What then still `migrates` really moves. */
+  pages(migration: Migration): void {
+    migratePages(this.task, migration)
+  }
+
+  /** Ends the migration, whatever came of it. */
+  finalize(migration: Migration): void {
+    for (let i = 0; i < migration.src.length; i++) if (this.migrates(migration, i)) countStat(this.task, STAT.migrations)
+    migrateFinalize(this.task, migration)
+  }
+
+  /** A frame of this device's memory, locked, with one reference, contents undefined. -1 when there is none. */
+  allocPage(): Frame | -1 {
+    return this.alloc(deviceZone(this.task, this.device))
+  }
+
+  /** A frame of system memory, as allocPage. */
+  allocSystemPage(): Frame | -1 {
+    return this.alloc(SYSTEM_ZONE)
+  }
+
+  /** Gives back a frame that no migration took over. */
+  freePage(frame: Frame): void {
+    frameUnlock(this.task, frame)
+    framePut(this.task, frame)
+  }
+
+  copyPage(to: Frame, from: Frame): void {
+    frameCopy(this.task, to, from)
+  }
+
+  clearPage(frame: Frame): void {
+    frameClear(this.task, frame)
+  }
+
+  /** Maps a frame of the own memory at page `vpn` of a mirror. Update lock held; the frame is locked, or its entry is. */
+  map(mirror: Mirror, iterator: MirrorIterator, vpn: number, frame: Frame, writable: boolean): boolean {
+    const pte = mirrorPteFromDevice(frame, writable ? MIRROR_WRITE : 0)
+    return mirrorFill(this.task, mirror, iterator, vpn, pte, frameGenerationQuiet(this.task, frame))
+  }
+
+  /**
+   * Takes pages [start, start + pages) from all CPUs for this device's atomic access; as makeDeviceExclusive. The frames are
+   * locked until releaseExclusive. mmap_sem held for reading, the update lock not.
+   */
+  takeExclusive(mm: Mm, start: number, pages: number): ExclusivePages {
+    return makeDeviceExclusive(this.task, mm, start, pages, 0)
+  }
+
+  /** Maps an exclusively taken frame, with driver's bits `bits`. Update lock held, frame locked. */
+  mapExclusive(mirror: Mirror, iterator: MirrorIterator, vpn: number, frame: Frame, bits: number): boolean {
+    const pte = mirrorPteFromFrame(frame, bits)
+    return mirrorFill(this.task, mirror, iterator, vpn, pte, frameGenerationQuiet(this.task, frame))
+  }
+
+  releaseExclusive(pages: ExclusivePages): void {
+    releaseExclusive(this.task, pages)
+  }
+
+  private alloc(zone: number): Frame | -1 {
+    const frame = frameAlloc(this.task, zone)
+    if (frame === NO_FRAME) return -1
+    frameTryLock(this.task, frame) // nobody else knows it: this cannot fail
+    return frame
+  }
+}

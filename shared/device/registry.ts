@@ -1,0 +1,118 @@
+/**
+ * Drivers in a worker: each thread that may call a driver registers it here when it boots. What a driver throws ends the
+ * run with the driver's name and the call it was in.
+ */
+
+import type { Mirror } from '../hmm/mirror.ts'
+import { ENOMEM } from '../memory/errno.ts'
+import { MIGRATE_TO_RAM } from '../mm/devicefault.ts'
+import { FAULT } from '../mm/faultcode.ts'
+import { INTERVAL_OPS } from '../notifier/invalidate.ts'
+import { subCookie } from '../notifier/subscriptions.ts'
+import { HmmError } from '../seam/error.ts'
+import { HaltSignal } from '../seam/halt.ts'
+import { lookupOp, opKey, registerOp } from '../seam/optable.ts'
+import type { Task } from '../seam/task.ts'
+import { ViolationSignal } from '../seam/violation.ts'
+import { DeviceContext } from './context.ts'
+import type { DeviceFault, Driver, IoctlRequest, IoctlResult, WorkItem } from './contract.ts'
+import { deviceZone } from './record.ts'
+
+/** A driver as the runtime calls it: every call present, errors named. */
+export interface BoundDriver {
+  readonly name: string
+  readonly dev: DeviceContext
+  attach(mirror: Mirror): number
+  /** Drops a reference; the last one calls the driver's detach and frees the mirror. */
+  putMirror(mirror: Mirror): void
+  serviceFault(mirror: Mirror, fault: DeviceFault): number
+  work(item: WorkItem): void
+  ioctl(mirror: Mirror, request: IoctlRequest): IoctlResult
+}
+
+const DRIVERS = opKey<BoundDriver>('driver')
+
+function registerMigrateToRam(task: Task, dev: DeviceContext, driver: Driver): void {
+  const { migrateToRam } = driver
+  if (migrateToRam === undefined) return
+  registerOp(task, MIGRATE_TO_RAM, deviceZone(task, dev.device), (_task, vma, vpn, frame) => {
+    try {
+      const result = migrateToRam.call(driver, dev, vma, vpn, frame)
+      return result === 0 ? FAULT.done : result === -ENOMEM ? FAULT.oom : FAULT.sigbus
+    } catch (error) {
+      throw named(driver, dev, 'migrateToRam', error)
+    }
+  })
+}
+
+/** Binds `driver` to device number `device` in this worker. */
+export function registerDriver(task: Task, device: number, driver: Driver): void {
+  const dev = new DeviceContext(task, device, driver)
+  registerOp(task, DRIVERS, device, bind(driver, dev))
+  registerMigrateToRam(task, dev, driver)
+  registerOp(task, INTERVAL_OPS, device, (_task, sub, range, seq) => {
+    try {
+      return driver.invalidate(dev, subCookie(_task, sub) as Mirror, range, seq)
+    } catch (error) {
+      throw named(driver, dev, 'invalidate', error)
+    }
+  })
+}
+
+export function boundDriver(task: Task, device: number): BoundDriver {
+  return lookupOp(task, DRIVERS, device)
+}
+
+/** Checks that a module's default export is a driver; throws HMM_ERR_DRIVER with one sentence if not. */
+export function asDriver(exported: unknown, url: string): Driver {
+  const driver = exported as Partial<Driver> | null | undefined
+  if (typeof driver !== 'object' || driver === null) {
+    throw new HmmError(
+      'HMM_ERR_DRIVER',
+      `${url} does not export a driver: its default export must be what defineDriver() returns`,
+    )
+  }
+  if (typeof driver.name !== 'string' || driver.name === '') {
+    throw new HmmError('HMM_ERR_DRIVER', `the driver in ${url} has no name`)
+  }
+  if (typeof driver.invalidate !== 'function') {
+    throw new HmmError('HMM_ERR_DRIVER', `the driver in ${url} has no invalidate()`)
+  }
+  return driver as Driver
+}
+
+function bind(driver: Driver, dev: DeviceContext): BoundDriver {
+  const guard = <R>(call: string, run: () => R): R => {
+    try {
+      return run()
+    } catch (error) {
+      throw named(driver, dev, call, error)
+    }
+  }
+  const missing = (call: string): never => {
+    throw new HmmError('HMM_ERR_DRIVER', `driver ${driver.name} has no ${call}()`)
+  }
+  return {
+    name: driver.name,
+    dev,
+    attach: (mirror) => guard('attach', () => driver.attach?.(dev, mirror) ?? 0),
+    putMirror: (mirror) => guard('detach', () => dev.putMirror(mirror)),
+    serviceFault: (mirror, fault) =>
+      guard('serviceFault', () =>
+        driver.serviceFault === undefined ? missing('serviceFault') : driver.serviceFault(dev, mirror, fault),
+      ),
+    work: (item) => guard('work', () => (driver.work === undefined ? missing('work') : driver.work(dev, item))),
+    ioctl: (mirror, request) =>
+      guard('ioctl', () => (driver.ioctl === undefined ? missing('ioctl') : driver.ioctl(dev, mirror, request))),
+  }
+}
+
+/** The unwinding of a halted machine passes through untouched; everything else is the driver's mistake. */
+function named(driver: Driver, dev: DeviceContext, call: string, error: unknown): unknown {
+  if (error instanceof HaltSignal || error instanceof ViolationSignal) return error
+  if (error instanceof HmmError && error.code === 'HMM_ERR_DRIVER') return error // the innermost call is the one that failed
+  const text = error instanceof Error ? error.message : String(error)
+  return new HmmError('HMM_ERR_DRIVER', `driver ${driver.name} of device ${dev.device} failed in ${call}(): ${text}`, {
+    cause: error,
+  })
+}

@@ -1,0 +1,117 @@
+/**
+ * The service: a driver's bottom half. One actor per device; it takes faults from the buffer, has the driver serve them, and
+ * replays; it runs the driver's queued work; and in between it frees what died.
+ *
+ *     until halted
+ *         nothing to do: sleep
+ *         queued work first: it is what earlier faults and callbacks left behind
+ *         one batch of faults: duplicates joined; for each page look the mirror up (with a reference), driver.serviceFault
+ *         status of each waiting context, then one replay
+ */
+import { reapDeferred } from '../frame/deferred.ts'
+import { NO_MIRROR } from '../hmm/mirror.ts'
+import { EFAULT } from '../memory/errno.ts'
+import { atomicStore } from '../seam/atomics.ts'
+import { park, WAIT } from '../seam/park.ts'
+import { get } from '../seam/plain.ts'
+import { tick } from '../seam/point.ts'
+import type { Task } from '../seam/task.ts'
+import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
+import { type Ring, ringConsume, ringCount, ringPeek, ringPeekAt, ringSleepingAt } from '../sync/ring.ts'
+import { putMirror } from './attach.ts'
+import { setContextStatus } from './contexts.ts'
+import { faultAccess, faultContext, faultInstance, faultStamp, faultVpn, replayFaults } from './faultbuffer.ts'
+import { faultRing, getInstance, workRing } from './record.ts'
+import { boundDriver } from './registry.ts'
+
+/** Serves `device` until the machine halts. The body of the service actor. */
+export function serveDevice(task: Task, device: number): never {
+  for (;;) {
+    tick(task)
+    while (serveWork(task, device)) tick(task)
+    if (!serveFaults(task, device)) {
+      reapDeferred(task)
+      sleepUntilWork(task, device)
+    }
+  }
+}
+
+function serveWork(task: Task, device: number): boolean {
+  const ring = workRing(task, device)
+  const slot = ringPeek(task, ring)
+  if (slot === 0) return false
+  const item = { kind: get(task, slot), args: [1, 2, 3, 4, 5, 6].map((i) => get(task, slot + i)) }
+  ringConsume(task, ring, 1)
+  boundDriver(task, device).work(item)
+  return true
+}
+
+/** A page that faulted, with every context that waits for it. */
+interface FaultGroup {
+  readonly instance: number
+  readonly vpn: number
+  /** Stamp of the oldest fault. */
+  readonly stamp: number
+  readonly waiters: { readonly context: number; readonly access: number }[]
+}
+
+/** Serves what is in the buffer, page by page in address order, then replays. False when the buffer is empty. */
+function serveFaults(task: Task, device: number): boolean {
+  const groups = takeBatch(task, device)
+  if (groups.length === 0) return false
+  for (const group of groups) {
+    tick(task)
+    beginOp(task, OPERATION.serviceFault, group.vpn, 1, device)
+    serveGroup(task, device, group)
+    endOp(task)
+  }
+  replayFaults(task, device)
+  return true
+}
+
+/** Takes all entries out of the buffer and joins duplicates: same instance and page. */
+function takeBatch(task: Task, device: number): FaultGroup[] {
+  const ring = faultRing(task, device)
+  const count = ringCount(task, ring)
+  const groups: FaultGroup[] = []
+  for (let i = 0; i < count; i++) {
+    const entry = ringPeekAt(task, ring, i)
+    const instance = faultInstance(task, entry)
+    const vpn = faultVpn(task, entry)
+    const waiter = { context: faultContext(task, entry), access: faultAccess(task, entry) }
+    const group = groups.find((one) => one.instance === instance && one.vpn === vpn)
+    if (group === undefined) groups.push({ instance, vpn, stamp: faultStamp(task, entry), waiters: [waiter] })
+    else group.waiters.push(waiter)
+  }
+  if (count > 0) ringConsume(task, ring, count)
+  return groups.sort((a, b) => a.instance - b.instance || a.vpn - b.vpn)
+}
+
+/**
+ * Serves a page for its most intrusive waiter, which serves the others too. If that is refused (a write to a read-only
+ * area), the waiters that asked for less are served on their own.
+ */
+function serveGroup(task: Task, device: number, group: FaultGroup): void {
+  // The engine may raise this fault while its instance is being closed: the reference keeps the mirror for as long as we work.
+  const mirror = getInstance(task, device, group.instance)
+  let waiters = group.waiters
+  while (waiters.length > 0) {
+    const access = Math.max(...waiters.map((waiter) => waiter.access))
+    const status =
+      mirror === NO_MIRROR
+        ? -EFAULT
+        : boundDriver(task, device).serviceFault(mirror, { vpn: group.vpn, access, stamp: group.stamp })
+    const settled = status === 0 ? waiters : waiters.filter((waiter) => waiter.access === access)
+    for (const waiter of settled) setContextStatus(task, device, waiter.context, status)
+    waiters = waiters.filter((waiter) => !settled.includes(waiter))
+  }
+  if (mirror !== NO_MIRROR) putMirror(task, mirror)
+}
+
+/** Sleeps while both rings are empty: SLEEPING is raised on both before the last look at either (sync/ring.ts). */
+function sleepUntilWork(task: Task, device: number): void {
+  const rings: readonly Ring[] = [faultRing(task, device), workRing(task, device)]
+  for (const ring of rings) atomicStore(task, ringSleepingAt(ring), 1)
+  if (rings.every((ring) => ringPeek(task, ring) === 0)) park(task, WAIT.work, rings[0] as Ring)
+  for (const ring of rings) atomicStore(task, ringSleepingAt(ring), 0)
+}

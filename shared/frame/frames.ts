@@ -1,0 +1,288 @@
+/**
+ * Page frames: one record a frame, and the frame's real bytes. System memory is zone 0; each device with memory of its own
+ * is a zone of device-private frames behind it. All have numbers in one space of at most 20 bits.
+ *
+ *   frame record, one line
+ *   word   0     1      2       3            4      5         6       7      8      9      10      11    12        13 .. 15
+ *        +-----+-----+-------+------------+------+---------+-------+------+------+------+-------+-----+---------+----------+
+ *        | REF | MAP | FLAGS | GENERATION | LOCK | MAPPING | INDEX | ZONE | NEXT | PREV | ORDER | PIN | PRIVATE | freed by |
+ *        +-----+-----+-------+------------+------+---------+-------+------+------+------+-------+-----+---------+----------+
+ *
+ *   REF          holders: one per mapping, one per page-cache slot, one per temporary user. 0 = free. Atomic.
+ *   MAP          page-table entries that map it (present, or device-private). Atomic.
+ *   FLAGS        FRAME_* bits. Atomic or / and.
+ *   GENERATION   bumped each time the frame is freed: what a stale entry is recognised by. Atomic.
+ *   LOCK         the frame lock, a mutex (class `frameLock`): identity and content hold still while it moves.
+ *   MAPPING      who owns its contents: word index of a fork family (FRAME_ANON) or of a file; 0 = nobody.
+ *                INDEX: page offset in that owner. Guarded by LOCK once the frame is mapped.
+ *   ZONE         immutable. NEXT, PREV, ORDER: free-list links (frame + 1) and block size; guarded by the zone's lock.
+ *   PIN          long-term pins (dma); a pinned frame does not migrate. Atomic.
+ *   PRIVATE      one word for whoever owns a device-private frame, or the swap slot of a swap-cache frame.
+ *   freed by     actor, operation with its pages, and first page of the last free; written before GENERATION is bumped.
+ */
+import { regionAt } from '../memory/regions.ts'
+import { LINE_WORDS, PAGE_WORDS, type WordAt } from '../memory/words.ts'
+import { actorAt, OP, OP_A, OP_B, ORIGIN } from '../seam/actors.ts'
+import { atomicAdd, atomicAnd, atomicCas, atomicLoad, atomicOr, atomicStore, quietLoad } from '../seam/atomics.ts'
+import { assert } from '../seam/error.ts'
+import { PROBE, probe } from '../seam/probe.ts'
+import type { Task } from '../seam/task.ts'
+import { FRAME_LOCK } from '../sync/classes.ts'
+import { isHeld } from '../sync/held.ts'
+import { mutexLock, mutexUnlock } from '../sync/mutex.ts'
+import { ownerDrop, ownerOf, ownerTry } from '../sync/ownerword.ts'
+
+/** A frame number: index of a record, and of the page of bytes that belongs to it. */
+export type Frame = number & { readonly brand: 'frame' }
+/** No frame. Frame 0 exists (it is the zero page), so absence is negative. */
+export const NO_FRAME = -1 as Frame
+
+export const FRAME_WORDS = LINE_WORDS
+/** A page-table entry has 20 bits for a frame number: 4 GiB of 4 KiB frames. */
+export const MAX_FRAMES = 1 << 20
+
+const REF = 0
+const MAP = 1
+const FLAGS = 2
+const GENERATION = 3
+const LOCK = 4
+const MAPPING = 5
+const INDEX = 6
+export const ZONE = 7
+export const NEXT = 8
+export const PREV = 9
+export const ORDER = 10
+const PIN = 11
+const PRIVATE = 12
+const FREED_ACTOR = 13
+const FREED_OP = 14
+const FREED_ARG = 15
+
+/** FLAGS bits. */
+export const FRAME_FREE = 1 << 0
+/** Content differs from any backing copy. */
+export const FRAME_DIRTY = 1 << 1
+/** MAPPING is a fork family: private memory. */
+export const FRAME_ANON = 1 << 2
+/** Only one entry maps it and it is not shared by fork: a write fault may reuse it (kernel: PageAnonExclusive). */
+export const FRAME_EXCLUSIVE = 1 << 3
+/** The shared page of zeros: mapped read-only everywhere, never freed. */
+export const FRAME_ZERO = 1 << 4
+/** First frame of a 2 MiB block in use as one; REF and MAP of the head count for all. */
+export const FRAME_HEAD = 1 << 5
+/** Device-private: no CPU may touch it. */
+export const FRAME_DEVICE = 1 << 6
+
+const ZONES_AT = 0
+export const ZONE_WORDS = LINE_WORDS * 2
+/** System memory, eight devices, swap. */
+export const MAX_ZONES = 10
+const RECORDS_AT = ZONES_AT + MAX_ZONES * ZONE_WORDS
+
+/** Words of the `frames` region for `frames` frames. */
+export function frameRegionWords(frames: number): number {
+  return RECORDS_AT + frames * FRAME_WORDS
+}
+
+export function zoneAt(task: Task, zone: number): WordAt {
+  return regionAt(task.words, 'frames') + ZONES_AT + zone * ZONE_WORDS
+}
+
+export function frameAt(task: Task, frame: Frame): WordAt {
+  return regionAt(task.words, 'frames') + RECORDS_AT + frame * FRAME_WORDS
+}
+
+/** Word index of the frame's first word of data. */
+export function frameData(task: Task, frame: Frame): WordAt {
+  return regionAt(task.words, 'bytes') + frame * PAGE_WORDS
+}
+
+export function frameRefs(task: Task, frame: Frame): number {
+  return atomicLoad(task, frameAt(task, frame) + REF)
+}
+
+export function frameMaps(task: Task, frame: Frame): number {
+  return atomicLoad(task, frameAt(task, frame) + MAP)
+}
+
+/** Generation of the frame, to be compared with one taken earlier. */
+export function frameGeneration(task: Task, frame: Frame): number {
+  return atomicLoad(task, frameAt(task, frame) + GENERATION)
+}
+
+/** As frameGeneration, for the oracles' own bookkeeping: no schedule point. */
+export function frameGenerationQuiet(task: Task, frame: Frame): number {
+  return quietLoad(task, frameAt(task, frame) + GENERATION)
+}
+
+export function frameFlags(task: Task, frame: Frame): number {
+  return atomicLoad(task, frameAt(task, frame) + FLAGS)
+}
+
+export function frameSetFlags(task: Task, frame: Frame, bits: number): void {
+  atomicOr(task, frameAt(task, frame) + FLAGS, bits)
+}
+
+/** Returns the flags before. */
+export function frameClearFlags(task: Task, frame: Frame, bits: number): number {
+  return atomicAnd(task, frameAt(task, frame) + FLAGS, ~bits)
+}
+
+export function frameZone(task: Task, frame: Frame): number {
+  return task.words[frameAt(task, frame) + ZONE] as number
+}
+
+/** Names the owner of the contents. Caller holds the frame lock, or is the only one who knows the frame. */
+export function frameSetMapping(task: Task, frame: Frame, mapping: WordAt, index: number): void {
+  const at = frameAt(task, frame)
+  task.words[at + MAPPING] = mapping
+  task.words[at + INDEX] = index
+}
+
+export function frameMapping(task: Task, frame: Frame): WordAt {
+  return task.words[frameAt(task, frame) + MAPPING] as number
+}
+
+/** Page offset in the owner; a uint32. */
+export function frameIndex(task: Task, frame: Frame): number {
+  return (task.words[frameAt(task, frame) + INDEX] as number) >>> 0
+}
+
+export function framePrivate(task: Task, frame: Frame): number {
+  return task.words[frameAt(task, frame) + PRIVATE] as number
+}
+
+export function frameSetPrivate(task: Task, frame: Frame, value: number): void {
+  task.words[frameAt(task, frame) + PRIVATE] = value
+}
+
+/** Adds a reference. Caller knows one that cannot go away meanwhile. */
+export function frameGet(task: Task, frame: Frame): void {
+  const before = atomicAdd(task, frameAt(task, frame) + REF, 1)
+  assert(before > 0, 'a reference is taken on a frame that somebody holds')
+}
+
+/** Adds a reference unless the frame is free; false then. */
+export function frameGetUnlessZero(task: Task, frame: Frame): boolean {
+  const at = frameAt(task, frame) + REF
+  for (;;) {
+    const refs = atomicLoad(task, at)
+    if (refs === 0) return false
+    if (atomicCas(task, at, refs, refs + 1) === refs) return true
+  }
+}
+
+/** Drops a reference; true when it was the last one, and the caller must free the frame (frame/zones.ts). */
+export function framePutTest(task: Task, frame: Frame): boolean {
+  const before = atomicAdd(task, frameAt(task, frame) + REF, -1)
+  assert(before > 0, 'a reference is dropped by who holds it')
+  return before === 1
+}
+
+/** Counts one more entry that maps the frame. Caller holds that entry's leaf lock. */
+export function frameMapInc(task: Task, frame: Frame): void {
+  atomicAdd(task, frameAt(task, frame) + MAP, 1)
+}
+
+/** Returns the number of entries left. Caller holds the entry's leaf lock. */
+export function frameMapDec(task: Task, frame: Frame): number {
+  const before = atomicAdd(task, frameAt(task, frame) + MAP, -1)
+  assert(before > 0, 'an entry that goes was counted in its frame')
+  return before - 1
+}
+
+export function framePins(task: Task, frame: Frame): number {
+  return atomicLoad(task, frameAt(task, frame) + PIN)
+}
+
+export function frameAddPin(task: Task, frame: Frame, amount: number): void {
+  atomicAdd(task, frameAt(task, frame) + PIN, amount)
+}
+
+/** Takes the frame lock. May sleep. */
+export function frameLock(task: Task, frame: Frame): void {
+  mutexLock(task, frameAt(task, frame) + LOCK, FRAME_LOCK)
+}
+
+/**
+ * Takes the frame lock if it is free. A migration holds hundreds of frames at once, all of them taken this way and in no
+ * order, so they are not entered among the actor's held locks; the lock word still names its owner.
+ */
+export function frameTryLock(task: Task, frame: Frame): boolean {
+  return ownerTry(task, frameAt(task, frame) + LOCK)
+}
+
+/** Drops the frame lock, however it was taken. */
+export function frameUnlock(task: Task, frame: Frame): void {
+  const lock = frameAt(task, frame) + LOCK
+  if (task.checked && isHeld(task, lock)) mutexUnlock(task, lock)
+  else ownerDrop(task, lock)
+}
+
+/** Sleeps until the frame lock is free. Needs no reference: the frame may be another one's by then, which only ends the wait. */
+export function frameWaitUnlocked(task: Task, frame: Frame): void {
+  frameLock(task, frame)
+  frameUnlock(task, frame)
+}
+
+/** Does this actor hold the frame lock? */
+export function frameLockedByMe(task: Task, frame: Frame): boolean {
+  return ownerOf(task, frameAt(task, frame) + LOCK) === task.id
+}
+
+/** Fills the page with zeros. Caller is the only one who knows the frame. */
+export function frameClear(task: Task, frame: Frame): void {
+  const at = frameData(task, frame)
+  task.words.fill(0, at, at + PAGE_WORDS)
+}
+
+/** Copies a page. Nobody writes `source` meanwhile, nobody else knows `target`. */
+export function frameCopy(task: Task, target: Frame, source: Frame): void {
+  const from = frameData(task, source)
+  task.words.copyWithin(frameData(task, target), from, from + PAGE_WORDS)
+}
+
+/** Makes a free frame one with a single holder; behind the head of a block, one without (`refs` 0). Zone's lock held. */
+export function frameBegin(task: Task, frame: Frame, flags: number, refs = 1): void {
+  const { words } = task
+  const at = frameAt(task, frame)
+  words[at + MAPPING] = 0
+  words[at + INDEX] = 0
+  words[at + PRIVATE] = 0
+  words[at + FLAGS] = flags
+  atomicStore(task, at + REF, refs)
+}
+
+/**
+ * Makes a frame with no holder a free one: from here on every entry that still names it is stale. The bump of GENERATION
+ * is what device and CPU accesses are checked against, so it comes before the frame can be handed out again.
+ */
+export function frameEnd(task: Task, frame: Frame): void {
+  const { words } = task
+  const at = frameAt(task, frame)
+  assert(((words[at + FLAGS] as number) & FRAME_FREE) === 0, 'a frame is freed once')
+  assert(words[at + MAP] === 0, 'a freed frame is mapped nowhere')
+  const origin = actorAt(words, words[task.record + ORIGIN] as number)
+  words[at + FREED_ACTOR] = words[task.record + ORIGIN] as number
+  words[at + FREED_OP] = (words[origin + OP] as number) | (Math.min(words[origin + OP_B] as number, MAX_NOTED_PAGES) << 8)
+  words[at + FREED_ARG] = words[origin + OP_A] as number
+  const before = atomicAdd(task, at + GENERATION, 1)
+  words[at + FLAGS] = ((words[at + FLAGS] as number) & FRAME_DEVICE) | FRAME_FREE
+  probe(task, PROBE.frameFree, frame, before)
+}
+
+/** Actor and operation (with its first page and number of pages) of the last free, for reports. */
+export function frameFreedBy(task: Task, frame: Frame): { actor: number; op: number; page: number; pages: number } {
+  const at = frameAt(task, frame)
+  const { words } = task
+  const op = words[at + FREED_OP] as number
+  return {
+    actor: words[at + FREED_ACTOR] as number,
+    op: op & 255,
+    page: (words[at + FREED_ARG] as number) >>> 0,
+    pages: op >>> 8,
+  }
+}
+
+/** Pages of the freeing operation are noted in 23 bits. */
+const MAX_NOTED_PAGES = (1 << 23) - 1

@@ -1,0 +1,325 @@
+/**
+ * migrate_vma (Linux 5.4 to 6.12): moving a span of one area between system memory and a device's own memory.
+ *
+ *     setup      choose pages, take a reference and the frame lock of each, replace every entry of it, in all processes, by a
+ *                migration entry. What is pinned, locked, swapped or of the wrong kind is left alone
+ *     (driver)   allocates locked frames, copies, writes them into dst
+ *     pages      moves the identity of each page to its new frame; puts new frames into empty entries
+ *     (driver)   looks at what still says MIGRATE, and updates its own table
+ *     finalize   migration entries become entries of the new frame, or of the old one; locks and references go
+ *
+ *   per page     src                                         dst
+ *   MIGRATE      chosen (setup), still moving (pages)        -
+ *   VALID        there is a source frame                     there is a target frame
+ *   WRITE        the source entry was writable               the driver's note
+ *   frame        bits from MIGRATE_SHIFT on
+ *
+ * An entry that is MIGRATE without VALID was empty, or the page of zeros: the driver supplies a cleared frame.
+ * mmap_sem is held by the caller for reading throughout, and no lock that a callback takes.
+ */
+import {
+  FRAME_ANON,
+  FRAME_DIRTY,
+  FRAME_EXCLUSIVE,
+  type Frame,
+  frameClearFlags,
+  frameFlags,
+  frameGet,
+  frameGetUnlessZero,
+  frameIndex,
+  frameMapInc,
+  frameMapping,
+  frameMaps,
+  framePins,
+  frameRefs,
+  frameSetFlags,
+  frameSetMapping,
+  frameTryLock,
+  frameUnlock,
+  frameZone,
+} from '../frame/frames.ts'
+import { framePut, ZERO_FRAME } from '../frame/zones.ts'
+import { EINVAL } from '../memory/errno.ts'
+import type { WordAt } from '../memory/words.ts'
+import { makeMigrationEntry, mappingOf, removeMigrationEntries, unmapForMigration } from '../mm/migration.ts'
+import { mmFamily, mmRoot } from '../mm/mm.ts'
+import { allocLeaf, ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, unlockLeaf } from '../mm/pagetable.ts'
+import {
+  PTE_DIRTY,
+  PTE_KIND,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  pteFrame,
+  pteKind,
+  ptePresent,
+  pteWritable,
+} from '../mm/pte.ts'
+import { flushTlb } from '../mm/shootdown.ts'
+import {
+  prepareOwner,
+  VM_HUGETLB,
+  VM_WRITE,
+  type Vma,
+  vmaFlags,
+  vmaIndex,
+  vmaIsAnonymous,
+  vmaLast,
+  vmaMm,
+  vmaStart,
+} from '../mm/vma.ts'
+import { clearEntry } from '../mm/zap.ts'
+import { NOTIFY } from '../notifier/events.ts'
+import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
+import { mmapSem } from '../notifier/mmhead.ts'
+import { type NotifierRange, rangeInit } from '../notifier/windows.ts'
+import { get } from '../seam/plain.ts'
+import type { Task } from '../seam/task.ts'
+import { assertHeld } from '../sync/held.ts'
+
+export const MIGRATE_VALID = 1 << 0
+export const MIGRATE_MIGRATE = 1 << 1
+export const MIGRATE_WRITE = 1 << 3
+const MIGRATE_SHIFT = 6
+
+export const SELECT_SYSTEM = 1
+export const SELECT_DEVICE_PRIVATE = 2
+
+/** Most pages one call takes. */
+export const MIGRATE_PAGES = 512
+
+export function migrateEntry(frame: Frame, bits: number): number {
+  return (frame << MIGRATE_SHIFT) | bits
+}
+
+export function migrateFrame(entry: number): Frame {
+  return (entry >>> MIGRATE_SHIFT) as Frame
+}
+
+/** One migration in progress: the arguments of the three calls. */
+export interface Migration {
+  /** NO_VMA when frames of a device are evicted, whoever maps them. */
+  readonly vma: Vma
+  readonly start: number
+  /** Last page, inclusive. */
+  readonly last: number
+  /** SELECT_* bits. */
+  readonly select: number
+  /** Whose device memory: device number + 1. Also the owner of the events. */
+  readonly owner: number
+  /** Zone of that device's memory. */
+  readonly zone: number
+  /** Frame of a CPU fault: locked and referenced by the fault path already. -1 if there is none. */
+  readonly faultFrame: number
+  readonly src: Int32Array
+  readonly dst: Int32Array
+  /** Pages that move, after setup. */
+  cpages: number
+}
+
+/** Begins a migration of [start, last] of `vma`; nothing is chosen yet. */
+export function newMigration(options: Omit<Migration, 'src' | 'dst' | 'cpages'>): Migration {
+  const pages = Math.max(0, options.last - options.start + 1)
+  return { ...options, src: new Int32Array(pages), dst: new Int32Array(pages), cpages: 0 }
+}
+
+/**
+ * Chooses and isolates pages. 0, even if nothing was chosen; -EINVAL for a hugetlb area, an empty span or one that is not
+ * within the area. After 0, pages and finalize must follow.
+ */
+export function migrateSetup(task: Task, migration: Migration): number {
+  const { vma, start, last } = migration
+  assertHeld(task, mmapSem(vmaMm(task, vma)), 'mmap_sem')
+  if (start > last || start < vmaStart(task, vma) || last > vmaLast(task, vma)) return -EINVAL
+  if ((vmaFlags(task, vma) & VM_HUGETLB) !== 0) return -EINVAL
+  const range = rangeInit(task, vmaMm(task, vma), start, last, NOTIFY.migrate, migration.owner)
+  invalidateRangeStart(task, range)
+  for (let vpn = start; vpn <= last; ) vpn = collectLeaf(task, migration, vpn)
+  invalidateRangeEnd(task, range)
+  migration.cpages = 0
+  for (let i = 0; i < migration.src.length; i++) {
+    isolate(task, migration, i)
+    if (((migration.src[i] as number) & MIGRATE_MIGRATE) !== 0) migration.cpages++
+  }
+  return 0
+}
+
+/**
+ * As migrateSetup for frames [first, first + pages) of a device's memory, wherever they are mapped (migrate_device_range):
+ * eviction. `migration.vma` is NO_VMA. Frames that are free, locked or held by somebody are left alone.
+ */
+export function migrateDeviceSetup(task: Task, migration: Migration, first: Frame): void {
+  const { src } = migration
+  migration.cpages = 0
+  for (let i = 0; i < src.length; i++) {
+    const frame = (first + i) as Frame
+    src[i] = 0
+    if (!frameGetUnlessZero(task, frame)) continue
+    if (frameTryLock(task, frame)) {
+      src[i] = migrateEntry(frame, MIGRATE_VALID | MIGRATE_MIGRATE)
+      isolate(task, migration, i)
+      if (((src[i] as number) & MIGRATE_MIGRATE) !== 0) migration.cpages++
+    } else {
+      framePut(task, frame)
+    }
+  }
+}
+
+/** Moves identities; fills empty entries. Afterwards MIGRATE in src says what really moves. */
+export function migratePages(task: Task, migration: Migration): void {
+  const { src, dst } = migration
+  let range: NotifierRange | null = null
+  for (let i = 0; i < src.length; i++) {
+    const from = src[i] as number
+    const to = dst[i] as number
+    if ((from & MIGRATE_MIGRATE) === 0) continue
+    if ((to & MIGRATE_VALID) === 0) {
+      src[i] = from & ~MIGRATE_MIGRATE
+    } else if ((from & MIGRATE_VALID) === 0) {
+      if (range === null) {
+        range = rangeInit(task, vmaMm(task, migration.vma), migration.start + i, migration.last, NOTIFY.migrate, migration.owner)
+        invalidateRangeStart(task, range)
+      }
+      if (!fillEmpty(task, migration, migration.start + i, migrateFrame(to))) src[i] = from & ~MIGRATE_MIGRATE
+    } else if (!moveIdentity(task, migration, migrateFrame(from), migrateFrame(to))) {
+      src[i] = from & ~MIGRATE_MIGRATE
+    }
+  }
+  if (range !== null) invalidateRangeEnd(task, range)
+}
+
+/** Ends the migration: entries name the new frames, or the old ones again; all locks and references of it are dropped. */
+export function migrateFinalize(task: Task, migration: Migration): void {
+  const { src, dst } = migration
+  for (let i = 0; i < src.length; i++) {
+    const from = src[i] as number
+    const to = dst[i] as number
+    const moved = (from & MIGRATE_MIGRATE) !== 0 && (to & MIGRATE_VALID) !== 0
+    if ((from & MIGRATE_VALID) !== 0) {
+      const frame = migrateFrame(from)
+      removeMigrationEntries(task, frame, moved ? migrateFrame(to) : frame)
+      releaseSource(task, migration, frame)
+    }
+    if ((to & MIGRATE_VALID) !== 0) {
+      frameUnlock(task, migrateFrame(to))
+      framePut(task, migrateFrame(to))
+    }
+  }
+}
+
+/** Looks at the entries of one leaf. Returns the next page to look at. */
+function collectLeaf(task: Task, migration: Migration, vpn: number): number {
+  const { vma, start, last, src } = migration
+  const mm = vmaMm(task, vma)
+  const end = Math.min(last, vpn - (vpn % ENTRIES) + ENTRIES - 1)
+  const leaf = lockLeaf(task, mmRoot(task, mm), vpn)
+  if (leaf === NO_TABLE) {
+    if (vmaIsAnonymous(task, vma)) src.fill(MIGRATE_MIGRATE, vpn - start, end - start + 1)
+    return end + 1
+  }
+  let flush = false
+  for (let page = vpn; page <= end; page++) {
+    const at = entryAt(leaf, LEAF_LEVEL, page)
+    src[page - start] = choose(task, migration, get(task, at))
+    if (((src[page - start] as number) & MIGRATE_VALID) === 0) continue
+    // While the lock still proves that nobody has come between: whoever sees the entry gone sees the TLBs flushed, too.
+    if (makeMigrationEntry(task, at, migrateFrame(src[page - start] as number))) flush = true
+  }
+  if (flush) flushTlb(task, mm)
+  unlockLeaf(task, leaf)
+  return end + 1
+}
+
+/** What becomes of one entry: 0, MIGRATE, or a frame with a reference and its lock taken. Leaf lock held. */
+function choose(task: Task, migration: Migration, entry: number): number {
+  if (entry === 0) return vmaIsAnonymous(task, migration.vma) ? MIGRATE_MIGRATE : 0
+  const frame = pteFrame(entry)
+  const system = (migration.select & SELECT_SYSTEM) !== 0
+  if (ptePresent(entry)) {
+    if (!system) return 0
+    if (frame === ZERO_FRAME) return MIGRATE_MIGRATE
+  } else {
+    const own = pteKind(entry) === PTE_KIND.devicePrivate && frameZone(task, frame) === migration.zone
+    if (!own || (migration.select & SELECT_DEVICE_PRIVATE) === 0) return 0
+  }
+  frameGet(task, frame)
+  if (frame !== migration.faultFrame && !frameTryLock(task, frame)) {
+    framePut(task, frame)
+    return 0
+  }
+  return migrateEntry(frame, MIGRATE_VALID | MIGRATE_MIGRATE | (pteWritable(entry) ? MIGRATE_WRITE : 0))
+}
+
+/** Takes a chosen page away from all other mappings too, and lets it go again if somebody else holds it. */
+function isolate(task: Task, migration: Migration, i: number): void {
+  const entry = migration.src[i] as number
+  if ((entry & MIGRATE_VALID) === 0) return
+  const frame = migrateFrame(entry)
+  if (frameMaps(task, frame) > 0) unmapForMigration(task, frame)
+  if (
+    frameMaps(task, frame) === 0 &&
+    frameRefs(task, frame) === expectedRefs(task, migration, frame) &&
+    framePins(task, frame) === 0
+  )
+    return
+  removeMigrationEntries(task, frame, frame)
+  releaseSource(task, migration, frame)
+  migration.src[i] = 0
+}
+
+/** References an unmapped page has when nobody but this migration, the fault path and the page cache holds it. */
+function expectedRefs(task: Task, migration: Migration, frame: Frame): number {
+  const cached = (frameFlags(task, frame) & FRAME_ANON) === 0 ? 1 : 0
+  return 1 + cached + (frame === migration.faultFrame ? 1 : 0)
+}
+
+function releaseSource(task: Task, migration: Migration, frame: Frame): void {
+  if (frame !== migration.faultFrame) frameUnlock(task, frame)
+  framePut(task, frame)
+}
+
+/**
+ * Gives a page's identity to its new frame. False when it must stay: file pages do not go to device memory, and a page that
+ * somebody took a reference of meanwhile does not move. Both frame locks held.
+ */
+function moveIdentity(task: Task, migration: Migration, from: Frame, to: Frame): boolean {
+  const flags = frameFlags(task, from)
+  if ((flags & FRAME_ANON) === 0 || frameRefs(task, from) !== expectedRefs(task, migration, from)) return false
+  frameSetMapping(task, to, frameMapping(task, from), frameIndex(task, from))
+  frameSetFlags(task, to, flags & (FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY))
+  // The old frame must not be found through its owner any more, and the next user of it must not inherit an identity.
+  frameSetMapping(task, from, 0, 0)
+  frameClearFlags(task, from, FRAME_ANON | FRAME_EXCLUSIVE)
+  return true
+}
+
+/** Puts a new frame where nothing, or the page of zeros, is mapped. False if something came between. Inside a window. */
+function fillEmpty(task: Task, migration: Migration, vpn: number, frame: Frame): boolean {
+  const { vma } = migration
+  const mm = vmaMm(task, vma)
+  if (!vmaIsAnonymous(task, vma) || allocLeaf(task, mm, mmRoot(task, mm), vpn) === NO_TABLE) return false
+  prepareOwner(task, vma)
+  const leaf = lockLeaf(task, mmRoot(task, mm), vpn)
+  if (leaf === NO_TABLE) return false
+  const filled = fillLocked(task, migration, entryAt(leaf, LEAF_LEVEL, vpn), vpn, frame)
+  unlockLeaf(task, leaf)
+  return filled
+}
+
+/** Leaf lock held. */
+function fillLocked(task: Task, migration: Migration, at: WordAt, vpn: number, frame: Frame): boolean {
+  const { vma } = migration
+  const entry = get(task, at)
+  if (entry !== 0 && !(ptePresent(entry) && pteFrame(entry) === ZERO_FRAME)) return false
+  if (entry !== 0) {
+    clearEntry(task, at)
+    flushTlb(task, vmaMm(task, vma))
+  }
+  frameSetMapping(task, frame, mmFamily(task, vmaMm(task, vma)), vmaIndex(task, vma, vpn))
+  frameSetFlags(task, frame, FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY)
+  frameGet(task, frame)
+  frameMapInc(task, frame)
+  const rights = (vmaFlags(task, vma) & VM_WRITE) !== 0 ? PTE_WRITE : 0
+  storeEntry(task, at, mappingOf(task, vma, frame, rights | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG))
+  return true
+}

@@ -1,0 +1,223 @@
+/**
+ * Snapshot and fault (hmm_range_fault, Linux 5.5 to 6.12): fills a range's entries from the CPU page table, faulting what
+ * the request asks for. mmap_sem is held throughout; the walk looks at each leaf under its lock.
+ *
+ *   CPU table                     no fault asked              asked
+ *   no area                       ERROR                       -EFAULT
+ *   area without VM_READ          ERROR                       -EFAULT
+ *   nothing, swapped, ...         NONE                        CPU fault, look again
+ *   present                       frame, VALID (WRITE)        write asked, not writable: CPU write fault, look again
+ *   PROT_NONE entry               NONE                        CPU fault
+ *   own device's memory           frame, VALID, DEVICE_PRIVATE (WRITE); never faulted, even if a write was asked and it is not
+ *   another device's memory       NONE                        CPU fault: that device's driver brings it home
+ *   swapped, exclusive            NONE                        CPU fault: brought in, given back
+ *   migration entry               NONE                        CPU fault: waits until the migration is over
+ *
+ * A page that needs a fault takes every later page of the same area, in the same leaf and the same range, through a fault of
+ * the same kind, needed or not. After each such run the sequence is looked at first: breaking copy-on-write, or bringing a
+ * page home, invalidates this very range, and then the answer is -EBUSY: the usual way to end, not an exception.
+ */
+import { frameGenerationQuiet, frameZone } from '../frame/frames.ts'
+import { EBUSY, EFAULT, ENOMEM, EPERM } from '../memory/errno.ts'
+import type { WordAt } from '../memory/words.ts'
+import { handleFault } from '../mm/fault.ts'
+import { FAULT } from '../mm/faultcode.ts'
+import { mmRoot } from '../mm/mm.ts'
+import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, skipMissing, type Table, unlockLeaf } from '../mm/pagetable.ts'
+import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
+import { findVma, NO_VMA, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
+import { mmapSem } from '../notifier/mmhead.ts'
+import { checkRetry } from '../notifier/subscriptions.ts'
+import { tick } from '../seam/point.ts'
+import type { Task } from '../seam/task.ts'
+import { assertHeld } from '../sync/held.ts'
+import { Encoding, pfnHigh, pfnLow } from './encoding.ts'
+import {
+  type Range,
+  rangeDefaultAt,
+  rangeEncodingAt,
+  rangeFirst,
+  rangeGenerationAt,
+  rangeMm,
+  rangeOwner,
+  rangePages,
+  rangePfnAt,
+  rangeSeq,
+  rangeSub,
+} from './range.ts'
+
+/** What a page needs. */
+const NEEDS_NOTHING = 0
+const NEEDS_READ = 1
+const NEEDS_WRITE = 2
+
+/**
+ * Fills every entry, faulting pages as requested. Returns the number of pages; -EBUSY when the range was invalidated
+ * meanwhile (begin again with rangeWait); -EFAULT when a requested page cannot be had; -EPERM for a write request on an area
+ * without VM_WRITE; -ENOMEM. After an error the array is undefined, and per-page requests must be written anew.
+ * Caller holds mmap_sem (read is enough), not the update lock.
+ */
+export function rangeFault(task: Task, range: Range): number {
+  return walker.run(task, range, true)
+}
+
+/** As rangeFault, without faulting anything: a picture of the CPU page table. */
+export function rangeSnapshot(task: Task, range: Range): number {
+  return walker.run(task, range, false)
+}
+
+/** One walk. Reused by its thread, so that a walk allocates nothing; walks do not nest. */
+class Walker {
+  private readonly encoding = new Encoding()
+  private defaultLow = 0
+  private defaultHigh = 0
+  private maskLow = 0
+  private maskHigh = 0
+  private task!: Task
+  private range!: Range
+  private faulting = false
+  /** Zone of the device whose own memory counts as there; 0 for none. */
+  private owner = 0
+  /** First page not filled yet. Entries before it are output, from it on still requests. */
+  private at = 0
+
+  run(task: Task, range: Range, faulting: boolean): number {
+    assertHeld(task, mmapSem(rangeMm(task, range)), 'mmap_sem')
+    this.task = task
+    this.range = range
+    this.faulting = faulting
+    this.owner = rangeOwner(task, range)
+    this.encoding.load(task, rangeEncodingAt(range))
+    const request = rangeDefaultAt(range)
+    this.defaultLow = task.words[request] as number
+    this.defaultHigh = task.words[request + 1] as number
+    this.maskLow = task.words[request + 2] as number
+    this.maskHigh = task.words[request + 3] as number
+    const first = rangeFirst(task, range)
+    const last = first + rangePages(task, range) - 1
+    this.at = first
+    while (this.at <= last) {
+      tick(task)
+      if (checkRetry(task, rangeSub(task, range), rangeSeq(task, range))) return -EBUSY
+      const result = this.walkArea(last)
+      if (result !== 0) return result
+    }
+    return last - first + 1
+  }
+
+  /** Fills up to the end of the area at `this.at`, or up to the first page that needed a fault. 0 or an error. */
+  private walkArea(last: number): number {
+    const { task } = this
+    const vma = findVma(task, rangeMm(task, this.range), this.at)
+    if (vma === NO_VMA || vmaStart(task, vma) > this.at) {
+      return this.fillUnreadable(vma === NO_VMA ? last : Math.min(last, vmaStart(task, vma) - 1))
+    }
+    const end = Math.min(last, vmaLast(task, vma))
+    if ((vmaFlags(task, vma) & VM_READ) === 0) return this.fillUnreadable(end)
+    while (this.at <= end) {
+      const root = mmRoot(task, rangeMm(task, this.range))
+      const leaf = lockLeaf(task, root, this.at)
+      if (leaf === NO_TABLE) {
+        const holeEnd = Math.min(end, skipMissing(task, root, this.at) - 1)
+        const needs = this.anyNeeds(holeEnd)
+        if (needs !== NEEDS_NOTHING) return this.faultRun(vma, holeEnd, needs)
+        this.fillConstant(holeEnd, this.encoding.noneLow, this.encoding.noneHigh)
+        continue
+      }
+      const leafEnd = Math.min(end, this.at - (this.at % ENTRIES) + ENTRIES - 1)
+      const needs = this.walkLeaf(leaf, leafEnd)
+      unlockLeaf(task, leaf)
+      if (needs !== NEEDS_NOTHING) return this.faultRun(vma, leafEnd, needs)
+    }
+    return 0
+  }
+
+  /** Fills entries from a locked leaf up to `end`, or stops at the page that needs a fault and says which. */
+  private walkLeaf(leaf: Table, end: number): number {
+    const { task, encoding } = this
+    const words = task.words
+    const first = rangeFirst(task, this.range)
+    let pfn = rangePfnAt(task, this.range, this.at - first)
+    let generation = rangeGenerationAt(task, this.range, this.at - first)
+    let pte: WordAt = entryAt(leaf, LEAF_LEVEL, this.at)
+    for (; this.at <= end; this.at++) {
+      const entry = words[pte] as number
+      const own = isDevicePrivate(entry) && this.owner !== 0 && frameZone(task, pteFrame(entry)) === this.owner
+      // A page in the asking device's own memory is there, whatever is asked: no CPU fault could give it more rights.
+      const needs = own ? NEEDS_NOTHING : this.needs(pfn, ptePresent(entry), pteWritable(entry))
+      if (needs !== NEEDS_NOTHING) return needs
+      if (own || ptePresent(entry)) {
+        const frame = pteFrame(entry)
+        const write = pteWritable(entry)
+        words[pfn] =
+          pfnLow(frame, encoding.shift) | encoding.validLow | (write ? encoding.writeLow : 0) | (own ? encoding.privateLow : 0)
+        words[pfn + 1] =
+          pfnHigh(frame, encoding.shift) |
+          encoding.validHigh |
+          (write ? encoding.writeHigh : 0) |
+          (own ? encoding.privateHigh : 0)
+        if (task.checked) words[generation] = frameGenerationQuiet(task, frame)
+      } else {
+        words[pfn] = encoding.noneLow
+        words[pfn + 1] = encoding.noneHigh
+      }
+      pte++
+      pfn += 2
+      generation++
+    }
+    return NEEDS_NOTHING
+  }
+
+  /** What the request at entry word `pfn` needs, given what the CPU has. */
+  private needs(pfn: WordAt, present: boolean, writable: boolean): number {
+    if (!this.faulting) return NEEDS_NOTHING
+    const { encoding } = this
+    const low = ((this.task.words[pfn] as number) & this.maskLow) | this.defaultLow
+    const high = ((this.task.words[pfn + 1] as number) & this.maskHigh) | this.defaultHigh
+    if (!encoding.wantsPage(low, high)) return NEEDS_NOTHING
+    if (encoding.hasWrite(low, high)) return present && writable ? NEEDS_NOTHING : NEEDS_WRITE
+    return present ? NEEDS_NOTHING : NEEDS_READ
+  }
+
+  /** The most that any page up to `end` needs, with nothing there. */
+  private anyNeeds(end: number): number {
+    let most = NEEDS_NOTHING
+    const first = rangeFirst(this.task, this.range)
+    for (let page = this.at; page <= end && most !== NEEDS_WRITE; page++) {
+      most = Math.max(most, this.needs(rangePfnAt(this.task, this.range, page - first), false, false))
+    }
+    return most
+  }
+
+  /** No area, or one the device may not read: an error if anything is asked for, ERROR entries otherwise. */
+  private fillUnreadable(end: number): number {
+    if (this.anyNeeds(end) !== NEEDS_NOTHING) return -EFAULT
+    this.fillConstant(end, this.encoding.errorLow, this.encoding.errorHigh)
+    return 0
+  }
+
+  private fillConstant(end: number, low: number, high: number): void {
+    const first = rangeFirst(this.task, this.range)
+    for (; this.at <= end; this.at++) {
+      const pfn = rangePfnAt(this.task, this.range, this.at - first)
+      this.task.words[pfn] = low
+      this.task.words[pfn + 1] = high
+    }
+  }
+
+  /** Puts pages [this.at, end] of `vma` through CPU faults. 0: walk on from `this.at`. */
+  private faultRun(vma: Vma, end: number, needs: number): number {
+    const { task } = this
+    const write = needs === NEEDS_WRITE
+    // Checked before faulting: a fault that cannot give what was asked would be repeated for ever.
+    if (write && (vmaFlags(task, vma) & VM_WRITE) === 0) return -EPERM
+    for (let page = this.at; page <= end; page++) {
+      const result = handleFault(task, vma, page, write)
+      if (result === FAULT.oom) return -ENOMEM
+      if (result !== FAULT.done) return -EFAULT
+    }
+    return 0
+  }
+}
+
+const walker = new Walker()

@@ -1,0 +1,95 @@
+/**
+ * Faults on mappings of a file (memfd, tmpfs, shared anonymous memory).
+ *
+ *   shared, any access            the page-cache frame; WRITE at once if the area is writable, also on a read fault
+ *   private, read                 the page-cache frame, read-only
+ *   private, write                a copy of it, of the mapping's own
+ *   read faults, both kinds       also map the neighbours in a window of 16 pages that are in the page cache. The window is
+ *                                 aligned, or begins with the area                     (Linux mm/memory.c do_fault_around, 6.12)
+ */
+import {
+  FRAME_ANON,
+  FRAME_DIRTY,
+  FRAME_EXCLUSIVE,
+  type Frame,
+  frameCopy,
+  frameMapInc,
+  frameSetMapping,
+  NO_FRAME,
+} from '../frame/frames.ts'
+import { frameAlloc, framePut, SYSTEM_ZONE } from '../frame/zones.ts'
+import { get } from '../seam/plain.ts'
+import type { Task } from '../seam/task.ts'
+import { FAULT } from './faultcode.ts'
+import { fileSize, findCached, findOrAddCached } from './file.ts'
+import { installIfEmpty } from './install.ts'
+import { mmFamily, mmRoot } from './mm.ts'
+import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
+import { makePte, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG } from './pte.ts'
+import { prepareOwner, VM_WRITE, type Vma, vmaFile, vmaFlags, vmaIndex, vmaIsShared, vmaLast, vmaMm, vmaStart } from './vma.ts'
+
+/** Pages mapped around a read fault (kernel: fault_around_bytes, 64 KiB). */
+const FAULT_AROUND = 16
+
+/** Serves a fault on an empty entry. MMAP_SEM held; the leaf exists. */
+export function fileFault(task: Task, vma: Vma, vpn: number, write: boolean): number {
+  const file = vmaFile(task, vma)
+  const index = vmaIndex(task, vma, vpn)
+  if (index >= fileSize(task, file)) return FAULT.sigbus
+  if (!write && faultAround(task, vma, vpn)) return FAULT.done
+  const cached = findOrAddCached(task, file, index)
+  if (cached === NO_FRAME) return FAULT.oom
+  if (write && !vmaIsShared(task, vma)) {
+    const result = mapCopy(task, vma, vpn, cached)
+    framePut(task, cached)
+    return result
+  }
+  if (!installIfEmpty(task, vma, vpn, makePte(cached, sharedBits(task, vma, write)))) framePut(task, cached)
+  return FAULT.done
+}
+
+/** Entry bits for a page-cache frame: writable only where writes go to the file. */
+function sharedBits(task: Task, vma: Vma, write: boolean): number {
+  if (!vmaIsShared(task, vma) || (vmaFlags(task, vma) & VM_WRITE) === 0) return PTE_YOUNG
+  return PTE_YOUNG | PTE_WRITE | (write ? PTE_DIRTY | PTE_SOFT_DIRTY : 0)
+}
+
+function mapCopy(task: Task, vma: Vma, vpn: number, cached: Frame): number {
+  prepareOwner(task, vma)
+  const copy = frameAlloc(task, SYSTEM_ZONE, FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY)
+  if (copy === NO_FRAME) return FAULT.oom
+  frameCopy(task, copy, cached)
+  frameSetMapping(task, copy, mmFamily(task, vmaMm(task, vma)), vmaIndex(task, vma, vpn))
+  const entry = makePte(copy, PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG)
+  if (!installIfEmpty(task, vma, vpn, entry)) framePut(task, copy)
+  return FAULT.done
+}
+
+/** Maps what the window around `vpn` has in the page cache. True if that included `vpn` itself. */
+function faultAround(task: Task, vma: Vma, vpn: number): boolean {
+  const file = vmaFile(task, vma)
+  const first = Math.max(vpn - (vpn % FAULT_AROUND), vmaStart(task, vma))
+  const last = Math.min(first + FAULT_AROUND - 1, vmaLast(task, vma), vpn - (vpn % ENTRIES) + ENTRIES - 1)
+  let mapped = false
+  for (let page = first; page <= last; page++) {
+    const index = vmaIndex(task, vma, page)
+    if (index >= fileSize(task, file)) break
+    const frame = findCached(task, file, index)
+    if (frame === NO_FRAME) continue
+    const leaf = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), page)
+    const took = leaf !== NO_TABLE && mapAt(task, vma, leaf, page, frame)
+    if (leaf !== NO_TABLE) unlockLeaf(task, leaf)
+    if (!took) framePut(task, frame)
+    if (page === vpn) mapped = true
+  }
+  return mapped
+}
+
+/** Leaf lock held. Takes over the reference when it returns true. */
+function mapAt(task: Task, vma: Vma, leaf: Table, page: number, frame: Frame): boolean {
+  const at = entryAt(leaf, LEAF_LEVEL, page)
+  if (get(task, at) !== 0) return false
+  frameMapInc(task, frame)
+  storeEntry(task, at, makePte(frame, sharedBits(task, vma, false)))
+  return true
+}

@@ -1,0 +1,177 @@
+/**
+ * fork: a child with the same areas, sharing private frames copy-on-write.
+ *
+ *     per area that owns frames: PROTECTION_PAGE on the parent, whole area, one pair
+ *         start, write-protect entries in both, end
+ *     one flush of the parent's TLBs after all areas
+ *
+ * (Linux mm/memory.c copy_page_range, kernel/fork.c dup_mmap, 6.12.) Shared areas, and private ones that never owned a frame,
+ * are not copied and send no event: the child faults them in again. Both MMAP_SEMs are held for writing, parent first.
+ */
+import {
+  FRAME_ANON,
+  FRAME_EXCLUSIVE,
+  type Frame,
+  frameClearFlags,
+  frameFlags,
+  frameGet,
+  frameMapInc,
+  frameTryLock,
+  frameUnlock,
+  frameWaitUnlocked,
+  NO_FRAME,
+} from '../frame/frames.ts'
+import { ZERO_FRAME } from '../frame/zones.ts'
+import { NOTIFY } from '../notifier/events.ts'
+import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
+import { type Mm, mmapSem, NO_MM } from '../notifier/mmhead.ts'
+import { rangeInit } from '../notifier/windows.ts'
+import { atomicAnd } from '../seam/atomics.ts'
+import { get } from '../seam/plain.ts'
+import { tick } from '../seam/point.ts'
+import type { Task } from '../seam/task.ts'
+import { MMAP_SEM, MMAP_SEM_CHILD } from '../sync/classes.ts'
+import { downWrite, upWrite } from '../sync/rwsem.ts'
+import { restoreEntry } from './exclusive.ts'
+import { mmPut } from './exit.ts'
+import { createMm, mmRoot } from './mm.ts'
+import {
+  allocLeaf,
+  ENTRIES,
+  entryAt,
+  LEAF_LEVEL,
+  lockLeaf,
+  NO_TABLE,
+  skipMissing,
+  storeEntry,
+  type Table,
+  unlockLeaf,
+} from './pagetable.ts'
+import { isExclusive, isMigrationEntry, isSwapEntry, PTE_WRITE, pteFrame, ptePresent } from './pte.ts'
+import { flushTlb } from './shootdown.ts'
+import {
+  createVma,
+  findVma,
+  linkVma,
+  lockRmaps,
+  NO_VMA,
+  nextVma,
+  prepareOwner,
+  unlockRmaps,
+  VM_DONTFORK,
+  VM_WIPEONFORK,
+  type Vma,
+  vmaFile,
+  vmaFlags,
+  vmaIsShared,
+  vmaLast,
+  vmaMm,
+  vmaOwns,
+  vmaPgoff,
+  vmaStart,
+} from './vma.ts'
+
+/** A child of `parent` with process number `asid` and one user; NO_MM when memory is out, and then nothing is left of it. */
+export function fork(task: Task, parent: Mm, asid: number): Mm {
+  tick(task)
+  const child = createMm(task, asid, parent)
+  if (child === NO_MM) return NO_MM
+  downWrite(task, mmapSem(parent), MMAP_SEM)
+  downWrite(task, mmapSem(child), MMAP_SEM_CHILD)
+  let copied = true
+  for (let vma = findVma(task, parent, 0); copied && vma !== NO_VMA; vma = nextVma(task, vma)) copied = copyArea(task, child, vma)
+  upWrite(task, mmapSem(child))
+  flushTlb(task, parent)
+  upWrite(task, mmapSem(parent))
+  if (copied) return child
+  mmPut(task, child)
+  return NO_MM
+}
+
+function copyArea(task: Task, child: Mm, vma: Vma): boolean {
+  const flags = vmaFlags(task, vma)
+  if ((flags & VM_DONTFORK) !== 0) return true
+  const copy = createVma(task, child, flags, vmaFile(task, vma), vmaPgoff(task, vma))
+  if (copy === NO_VMA) return false
+  linkVma(task, copy, vmaStart(task, vma), vmaLast(task, vma))
+  if ((flags & VM_WIPEONFORK) !== 0 || vmaIsShared(task, vma) || !vmaOwns(task, vma)) return true
+  prepareOwner(task, copy)
+  return copyEntries(task, child, vma)
+}
+
+function copyEntries(task: Task, child: Mm, vma: Vma): boolean {
+  const parent = vmaMm(task, vma)
+  const first = vmaStart(task, vma)
+  const last = vmaLast(task, vma)
+  const range = rangeInit(task, parent, first, last, NOTIFY.protectionPage)
+  invalidateRangeStart(task, range)
+  let copied = true
+  for (let vpn = first; copied && vpn <= last; ) {
+    const from = lockLeaf(task, mmRoot(task, parent), vpn)
+    if (from === NO_TABLE) {
+      vpn = skipMissing(task, mmRoot(task, parent), vpn)
+      continue
+    }
+    unlockLeaf(task, from) // the child's tables are allocated without a lock; MMAP_SEM keeps the parent's leaf
+    const end = Math.min(last, vpn - (vpn % ENTRIES) + ENTRIES - 1)
+    copied = allocLeaf(task, child, mmRoot(task, child), vpn) !== NO_TABLE
+    if (copied) copyLeaf(task, vma, child, vpn, end)
+    vpn = end + 1
+  }
+  invalidateRangeEnd(task, range)
+  return copied
+}
+
+/**
+ * Copies entries [first, last] of one leaf: reverse-map locks, the parent's leaf, the child's leaf.
+ *
+ *     fork                                     migration, restoring page P in both areas
+ *                                              looks at the child: empty
+ *     copies P's migration entry
+ *                                              restores the parent                  [Forbidden: the child's stays behind]
+ *
+ * so a leaf is copied with the family's semaphore held for writing: a walk sees both areas before, or both after.
+ */
+function copyLeaf(task: Task, vma: Vma, child: Mm, first: number, last: number): void {
+  for (let vpn = first; vpn <= last; ) {
+    lockRmaps(task, vma, true)
+    const from = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), vpn)
+    const to = lockLeaf(task, mmRoot(task, child), vpn, true)
+    let busy = NO_FRAME
+    for (; vpn <= last && busy === NO_FRAME; vpn++) busy = copyEntry(task, vma, from, to, vpn)
+    unlockLeaf(task, to)
+    unlockLeaf(task, from)
+    unlockRmaps(task, vma, true)
+    if (busy === NO_FRAME) continue
+    frameWaitUnlocked(task, busy) // a device is just taking this page exclusively, or a CPU giving it back
+    vpn--
+  }
+}
+
+/** Copies one entry. Returns the frame to wait for when that must be tried again. Both leaf locks held. */
+function copyEntry(task: Task, vma: Vma, from: Table, to: Table, vpn: number): Frame {
+  const at = entryAt(from, LEAF_LEVEL, vpn)
+  let entry = get(task, at)
+  if (isExclusive(entry)) {
+    // Given back first, without an event of its own: the window over the whole area is open.
+    const frame = pteFrame(entry)
+    if (!frameTryLock(task, frame)) return frame
+    restoreEntry(task, vma, at, entry)
+    frameUnlock(task, frame)
+    entry = get(task, at)
+  }
+  if (entry === 0) return NO_FRAME
+  const frame = pteFrame(entry)
+  if (isSwapEntry(entry)) frameGet(task, frame)
+  else if (!isMigrationEntry(entry) && frame !== ZERO_FRAME) {
+    frameGet(task, frame)
+    frameMapInc(task, frame)
+    if ((frameFlags(task, frame) & FRAME_ANON) !== 0) frameClearFlags(task, frame, FRAME_EXCLUSIVE)
+  }
+  // The hardware may be setting DIRTY in a present entry: take WRITE away atomically, and copy what was there then. In the
+  // others WRITE is the right, or the exclusiveness, that the page will come back with: both lose it.
+  if (ptePresent(entry)) entry = atomicAnd(task, at, ~PTE_WRITE)
+  else storeEntry(task, at, entry & ~PTE_WRITE)
+  storeEntry(task, entryAt(to, LEAF_LEVEL, vpn), entry & ~PTE_WRITE)
+  return NO_FRAME
+}

@@ -1,0 +1,113 @@
+/**
+ * mmap: a new area. No page is mapped yet, so nobody is told; what a fixed mapping replaces is unmapped first, with the
+ * event that munmap sends.
+ */
+import { EEXIST, EINVAL, ENOMEM } from '../memory/errno.ts'
+import { type Mm, mmapSem } from '../notifier/mmhead.ts'
+import { tick } from '../seam/point.ts'
+import type { Task } from '../seam/task.ts'
+import { MMAP_SEM } from '../sync/classes.ts'
+import { downWrite, upWrite } from '../sync/rwsem.ts'
+import { type File, MAX_FILE_PAGES, NO_FILE } from './file.ts'
+import { mergeAround } from './merge.ts'
+import { MAX_MAP_COUNT, mmVmaCount } from './mm.ts'
+import { unmapLocked } from './munmap.ts'
+import {
+  createVma,
+  findVma,
+  findVmaIntersection,
+  freeVma,
+  LAST_VPN,
+  linkVma,
+  NO_VMA,
+  VM_HUGETLB,
+  VM_RIGHTS,
+  VM_SHARED,
+  vmaLast,
+  vmaStart,
+} from './vma.ts'
+
+/** Where a mapping goes. */
+export const PLACE_ANYWHERE = 0
+/** Exactly there, replacing what is in the way (MAP_FIXED). */
+export const PLACE_FIXED = 1
+/** Exactly there, or -EEXIST (MAP_FIXED_NOREPLACE). */
+export const PLACE_NOREPLACE = 2
+
+/** Lowest page number handed out: page 0 stays unmapped, as vm.mmap_min_addr does. */
+const FIRST_VPN = 16
+
+/** What a mapping may be given at once: rights, and what kind it is. Advice comes later, by madvise. */
+const MAP_FLAGS = VM_RIGHTS | VM_SHARED | VM_HUGETLB
+
+/** What mmap answered: a page number, or a negative errno. Page numbers have 32 bits, so a plain number holds both. */
+export type MapResult = number
+
+/**
+ * Maps `pages` pages with `flags` (VM_* rights and kind). `file` 0: anonymous, shared anonymous memory brings a file.
+ * Returns the first page number; -EINVAL for no pages, unknown flags or a span that no file has; -EEXIST; -ENOMEM for a span
+ * beyond the address space, and when memory, areas or addresses are out. Takes MMAP_SEM for writing.
+ */
+export function mmap(
+  task: Task,
+  mm: Mm,
+  at: number,
+  pages: number,
+  flags: number,
+  place: number,
+  file: File = NO_FILE,
+  pgoff = 0,
+): MapResult {
+  tick(task)
+  const fixed = place !== PLACE_ANYWHERE
+  if (!Number.isInteger(pages) || pages <= 0 || (flags & ~MAP_FLAGS) !== 0) return -EINVAL
+  if ((flags & VM_SHARED) !== 0 && file === NO_FILE) return -EINVAL
+  if (file !== NO_FILE && !(Number.isInteger(pgoff) && pgoff >= 0 && pgoff + pages <= MAX_FILE_PAGES)) return -EINVAL
+  if (fixed && (!Number.isInteger(at) || at < 0)) return -EINVAL
+  if (fixed && at + pages - 1 > LAST_VPN) return -ENOMEM
+  downWrite(task, mmapSem(mm), MMAP_SEM)
+  const result = mapLocked(task, mm, at, pages, flags, place, file, pgoff)
+  upWrite(task, mmapSem(mm))
+  return result
+}
+
+function mapLocked(
+  task: Task,
+  mm: Mm,
+  at: number,
+  pages: number,
+  flags: number,
+  place: number,
+  file: File,
+  pgoff: number,
+): MapResult {
+  const start = place === PLACE_ANYWHERE ? findGap(task, mm, pages) : at
+  if (start < 0) return -ENOMEM
+  const last = start + pages - 1
+  if (place === PLACE_NOREPLACE && findVmaIntersection(task, mm, start, last) !== NO_VMA) return -EEXIST
+  if (mmVmaCount(task, mm) >= MAX_MAP_COUNT) return -ENOMEM
+  // The record comes first: nothing is unmapped for a mapping that cannot be made.
+  const vma = createVma(task, mm, flags, file, file === NO_FILE ? start : pgoff)
+  if (vma === NO_VMA) return -ENOMEM
+  if (place === PLACE_FIXED) {
+    const result = unmapLocked(task, mm, start, last)
+    if (result !== 0) {
+      freeVma(task, vma)
+      return result
+    }
+  }
+  linkVma(task, vma, start, last)
+  mergeAround(task, mm, start, last)
+  return start
+}
+
+/** Lowest free span of `pages` pages, or -1. */
+export function findGap(task: Task, mm: Mm, pages: number): number {
+  let start = FIRST_VPN
+  for (let vma = findVma(task, mm, start); ; vma = findVma(task, mm, start)) {
+    if (vma === NO_VMA) return start + pages - 1 <= LAST_VPN ? start : -1
+    if (vmaStart(task, vma) - start >= pages) return start
+    start = vmaLast(task, vma) + 1
+    if (start > LAST_VPN) return -1
+  }
+}

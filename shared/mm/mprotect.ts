@@ -1,0 +1,163 @@
+/**
+ * mprotect: new rights for a span. Event PROTECTION_VMA for each run of areas, from the first populated stretch on; nothing
+ * populated, nobody to tell. MMAP_SEM is held for writing throughout.
+ *
+ *     start, change entries, end, flush CPU TLBs        (Linux mm/mprotect.c, 6.12: the flush comes after the end)
+ *
+ * Taking rights away changes entries at once. Giving WRITE is left to the next fault, except where the frame is the area's
+ * own: then the entry becomes writable here (kernel: can_change_pte_writable).
+ */
+import { FRAME_EXCLUSIVE, frameFlags } from '../frame/frames.ts'
+import { ZERO_FRAME } from '../frame/zones.ts'
+import { EINVAL, ENOMEM } from '../memory/errno.ts'
+import type { WordAt } from '../memory/words.ts'
+import { NOTIFY } from '../notifier/events.ts'
+import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
+import { type Mm, mmapSem } from '../notifier/mmhead.ts'
+import { rangeInit } from '../notifier/windows.ts'
+import { atomicAnd, atomicOr } from '../seam/atomics.ts'
+import { get } from '../seam/plain.ts'
+import { tick } from '../seam/point.ts'
+import type { Task } from '../seam/task.ts'
+import { MMAP_SEM } from '../sync/classes.ts'
+import { downWrite, upWrite } from '../sync/rwsem.ts'
+import { mergeAround } from './merge.ts'
+import { mmRoot } from './mm.ts'
+import { splitEdges } from './munmap.ts'
+import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, skipMissing, storeEntry, unlockLeaf } from './pagetable.ts'
+import {
+  makeEntry,
+  makePte,
+  PTE_DIRTY,
+  PTE_KIND,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  pteFrame,
+  pteKind,
+  ptePresent,
+} from './pte.ts'
+import { flushTlb } from './shootdown.ts'
+import {
+  findVma,
+  LAST_VPN,
+  NO_VMA,
+  nextVma,
+  VM_RIGHTS,
+  VM_WRITE,
+  type Vma,
+  vmaFlags,
+  vmaIsShared,
+  vmaLast,
+  vmaSetFlags,
+  vmaStart,
+} from './vma.ts'
+import { clearEntry } from './zap.ts'
+
+/**
+ * Gives pages [start, start + pages) the rights `rights` (VM_READ, VM_WRITE, VM_EXEC bits, possibly none). 0, also for no
+ * pages; -EINVAL for unknown rights; -ENOMEM when part of the span is not mapped (what lies before that hole is changed) or
+ * lies beyond the address space, or an area cannot be split. Takes MMAP_SEM for writing.
+ */
+export function mprotect(task: Task, mm: Mm, start: number, pages: number, rights: number): number {
+  tick(task)
+  if ((rights & ~VM_RIGHTS) !== 0 || !Number.isInteger(start) || !Number.isInteger(pages) || start < 0 || pages < 0)
+    return -EINVAL
+  if (pages === 0) return 0
+  const last = start + pages - 1
+  if (last > LAST_VPN) return -ENOMEM
+  downWrite(task, mmapSem(mm), MMAP_SEM)
+  const result = protectLocked(task, mm, start, last, rights)
+  upWrite(task, mmapSem(mm))
+  return result
+}
+
+function protectLocked(task: Task, mm: Mm, start: number, last: number, rights: number): number {
+  let vma = findVma(task, mm, start)
+  if (vma === NO_VMA || vmaStart(task, vma) > start) return -ENOMEM
+  let flush = false
+  let result = 0
+  let at = start
+  while (at <= last && result === 0) {
+    if (vma === NO_VMA || vmaStart(task, vma) > at) {
+      result = -ENOMEM
+      break
+    }
+    const end = Math.min(last, vmaLast(task, vma))
+    if ((vmaFlags(task, vma) & VM_RIGHTS) !== rights) {
+      result = splitEdges(task, mm, at, end)
+      if (result !== 0) break
+      vma = findVma(task, mm, at)
+      vmaSetFlags(task, vma, (vmaFlags(task, vma) & ~VM_RIGHTS) | rights)
+      if (changeRange(task, mm, vma, at, end)) flush = true
+    }
+    at = end + 1
+    vma = nextVma(task, vma)
+  }
+  if (flush) flushTlb(task, mm)
+  mergeAround(task, mm, start, last)
+  return result
+}
+
+/** Brings the entries of [first, last] in line with the area's rights. True when a present entry lost a right. */
+function changeRange(task: Task, mm: Mm, vma: Vma, first: number, last: number): boolean {
+  const root = mmRoot(task, mm)
+  let populated = first
+  while (populated <= last) {
+    const next = skipMissing(task, root, populated)
+    if (next === populated) break
+    populated = next
+  }
+  if (populated > last) return false
+  const range = rangeInit(task, mm, populated, last, NOTIFY.protectionVma)
+  invalidateRangeStart(task, range)
+  let lost = false
+  for (let vpn = populated; vpn <= last; ) {
+    const leaf = lockLeaf(task, root, vpn)
+    if (leaf === NO_TABLE) {
+      vpn = skipMissing(task, root, vpn)
+      continue
+    }
+    const end = Math.min(last, vpn - (vpn % ENTRIES) + ENTRIES - 1)
+    for (; vpn <= end; vpn++) if (changeEntry(task, vma, entryAt(leaf, LEAF_LEVEL, vpn))) lost = true
+    unlockLeaf(task, leaf)
+  }
+  invalidateRangeEnd(task, range)
+  return lost
+}
+
+/** Leaf lock held. True when a present entry lost a right. */
+function changeEntry(task: Task, vma: Vma, at: WordAt): boolean {
+  const entry = get(task, at)
+  if (entry === 0) return false
+  const rights = vmaFlags(task, vma) & VM_RIGHTS
+  const kept = PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG
+  if (!ptePresent(entry) && pteKind(entry) !== PTE_KIND.protNone) {
+    // Special entries lose the write right whatever the new rights are, and nothing but a fault gives it back. A swap entry's
+    // WRITE says something else.
+    if (pteKind(entry) !== PTE_KIND.swap) storeEntry(task, at, entry & ~PTE_WRITE)
+    return false
+  }
+  if (rights === 0) {
+    if (!ptePresent(entry)) return false
+    const before = clearEntry(task, at)
+    storeEntry(task, at, makeEntry(PTE_KIND.protNone, pteFrame(before), before & kept))
+    return true
+  }
+  if (pteKind(entry) === PTE_KIND.protNone) {
+    storeEntry(task, at, makePte(pteFrame(entry), (entry & kept) | (mayWrite(task, vma, entry) ? PTE_WRITE : 0)))
+    return false
+  }
+  if ((rights & VM_WRITE) === 0) return (atomicAnd(task, at, ~PTE_WRITE) & PTE_WRITE) !== 0
+  if (mayWrite(task, vma, entry)) atomicOr(task, at, PTE_WRITE)
+  return false
+}
+
+/** May the entry be writable without a fault in an area that is? Only if a write needs no copy and no bookkeeping. */
+function mayWrite(task: Task, vma: Vma, entry: number): boolean {
+  if ((vmaFlags(task, vma) & VM_WRITE) === 0) return false
+  const frame = pteFrame(entry)
+  if (frame === ZERO_FRAME) return false
+  if (vmaIsShared(task, vma)) return true
+  return (frameFlags(task, frame) & FRAME_EXCLUSIVE) !== 0
+}

@@ -1,0 +1,277 @@
+/**
+ * The CPU page table: four levels, 4 KiB and 2 MiB entries.
+ *
+ *   level   name   spans         entries     index of page number v
+ *     0     pgd    2^44 bytes         32     v >>> 27
+ *     1     pud    2^39 bytes        512     v >>> 18 & 511
+ *     2     pmd    2^30 bytes        512     v >>>  9 & 511       may hold HUGE entries
+ *     3     pte    2^21 bytes        512     v & 511              the leaf
+ *
+ *   table
+ *   word   0       1      2    3     4 .. 6         7 .. 15   16 ............ 16 + entries
+ *        +-------+------+----+-----+--------------+---------+---------------------------+
+ *        | LOCK  | DEAD |  MM|BASE | deferred list| pad     | entries                   |
+ *        +-------+------+----+-----+--------------+---------+---------------------------+
+ *
+ *   LOCK      spinlock; class `leaf` on level 3, `directory` above. Guards the entries of this table.
+ *   DEAD      1 once unlinked from its parent: whoever locked it looks again. Guarded by LOCK.
+ *   MM, BASE  immutable: whose table it is, and the first page number it covers.
+ *   entries   upper: written under LOCK, read without it by atomic loads inside an rcu section (or with MMAP_SEM held).
+ *             leaf: read and written under LOCK; the hardware walk reads them without, by atomic loads (pte.ts).
+ *
+ * A table is freed only when no area touches its span, after a flush and a grace period.
+ */
+import { DEFER_WORD, deferFree } from '../frame/deferred.ts'
+import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
+import type { WordAt } from '../memory/words.ts'
+import type { Mm } from '../notifier/mmhead.ts'
+import { atomicLoad, atomicStore } from '../seam/atomics.ts'
+import { assert } from '../seam/error.ts'
+import { get, put } from '../seam/plain.ts'
+import { POINT_STORE, point } from '../seam/point.ts'
+import type { Task } from '../seam/task.ts'
+import { DIRECTORY, LEAF, LEAF_NESTED } from '../sync/classes.ts'
+import { assertHeld } from '../sync/held.ts'
+import { rcuReadLock, rcuReadUnlock } from '../sync/rcu.ts'
+import { spinLock, spinUnlock } from '../sync/spinlock.ts'
+import { PTE_TABLE } from './pte.ts'
+
+/** Word index of a table. */
+export type Table = WordAt & { readonly brand: 'table' }
+export const NO_TABLE = 0 as Table
+
+export const LEAF_LEVEL = 3
+export const PMD_LEVEL = 2
+const BITS = 9
+export const ENTRIES = 1 << BITS
+/** Page numbers have 32 bits: the root uses the top five of them. */
+const ROOT_ENTRIES = 32
+const HEADER = 16
+
+const LOCK = 0
+const DEAD = 1
+const MM = 2
+const BASE = 3
+
+const TABLE_KIND = objectKind(3, 'page table', HEADER + ENTRIES)
+const ROOT_KIND = objectKind(4, 'root table', HEADER + ROOT_ENTRIES)
+
+/** Allocates a root; NO_TABLE when memory is out. */
+export function allocRoot(task: Task): Table {
+  return allocObject(task, ROOT_KIND) as Table
+}
+
+/** Frees a root whose mm has no readers any more. */
+export function freeRoot(task: Task, root: Table): void {
+  freeObject(task, ROOT_KIND, root)
+}
+
+function shift(level: number): number {
+  return BITS * (LEAF_LEVEL - level)
+}
+
+/** Pages that one entry of `level` spans. */
+export function entrySpan(level: number): number {
+  return 2 ** shift(level)
+}
+
+function indexOf(vpn: number, level: number): number {
+  return (vpn >>> shift(level)) & (ENTRIES - 1)
+}
+
+/** Word of the entry for page `vpn` in `table`, which is at `level`. */
+export function entryAt(table: Table, level: number, vpn: number): WordAt {
+  return table + HEADER + indexOf(vpn, level)
+}
+
+/** Word of a leaf's entry number `index`. */
+export function leafEntryAt(leaf: Table, index: number): WordAt {
+  return leaf + HEADER + index
+}
+
+export function isTableEntry(entry: number): boolean {
+  return (entry & PTE_TABLE) !== 0
+}
+
+export function tableOf(entry: number): Table {
+  return (entry & ~PTE_TABLE) as Table
+}
+
+/**
+ * Word of the third-level (pmd) entry for `vpn`, or 0 if the levels above are not there. Lock-free: caller is inside an
+ * rcu section, or holds MMAP_SEM and has an area there.
+ */
+export function findPmd(task: Task, root: Table, vpn: number): WordAt {
+  let table = root
+  for (let level = 0; level < PMD_LEVEL; level++) {
+    const entry = atomicLoad(task, entryAt(table, level, vpn))
+    if (entry === 0) return 0
+    table = tableOf(entry)
+  }
+  return entryAt(table, PMD_LEVEL, vpn)
+}
+
+/** The leaf for `vpn`, or NO_TABLE (nothing there, or a huge entry). Lock-free, as findPmd. */
+export function findLeaf(task: Task, root: Table, vpn: number): Table {
+  const pmd = findPmd(task, root, vpn)
+  if (pmd === 0) return NO_TABLE
+  const entry = atomicLoad(task, pmd)
+  return isTableEntry(entry) ? tableOf(entry) : NO_TABLE
+}
+
+/** First page at or after `vpn` below which a missing entry hides nothing: skips exactly the span of the missing entry. */
+export function skipMissing(task: Task, root: Table, vpn: number): number {
+  let table = root
+  for (let level = 0; level <= PMD_LEVEL; level++) {
+    const entry = atomicLoad(task, entryAt(table, level, vpn))
+    if (!isTableEntry(entry)) {
+      const span = entrySpan(level)
+      return Math.floor(vpn / span) * span + span
+    }
+    table = tableOf(entry)
+  }
+  return vpn
+}
+
+/** Locks and returns the leaf for `vpn`, or NO_TABLE without a lock. `nested`: a second leaf of the same actor. */
+export function lockLeaf(task: Task, root: Table, vpn: number, nested = false): Table {
+  for (;;) {
+    rcuReadLock(task)
+    const leaf = findLeaf(task, root, vpn)
+    if (leaf === NO_TABLE) {
+      rcuReadUnlock(task)
+      return NO_TABLE
+    }
+    spinLock(task, leaf + LOCK, nested ? LEAF_NESTED : LEAF)
+    const dead = get(task, leaf + DEAD) === 1
+    // A dead leaf is freed once this section ends, so its lock is dropped inside.
+    if (dead) spinUnlock(task, leaf + LOCK)
+    rcuReadUnlock(task)
+    if (!dead) return leaf
+  }
+}
+
+/** Locks a leaf the caller knows to be linked (it holds MMAP_SEM and has an area there). */
+export function lockKnownLeaf(task: Task, leaf: Table): void {
+  spinLock(task, leaf + LOCK, LEAF)
+  assert(get(task, leaf + DEAD) === 0, 'a leaf below an area is linked')
+}
+
+export function unlockLeaf(task: Task, leaf: Table): void {
+  spinUnlock(task, leaf + LOCK)
+}
+
+export function assertLeafHeld(task: Task, leaf: Table): void {
+  assertHeld(task, leaf + LOCK, 'the page-table lock')
+}
+
+/** Stores a non-present-to-anything change that the hardware walk may see. Caller holds the leaf's (or pmd table's) lock. */
+export function storeEntry(task: Task, at: WordAt, entry: number): void {
+  point(task, POINT_STORE, at)
+  put(task, at, entry)
+}
+
+/**
+ * The leaf for `vpn`, making the tables that are missing. NO_TABLE when memory is out, or when a huge entry is in the way.
+ * Caller holds MMAP_SEM. Takes and drops `directory` locks, one at a time.
+ */
+export function allocLeaf(task: Task, mm: Mm, root: Table, vpn: number): Table {
+  const pmd = allocPmd(task, mm, root, vpn)
+  return pmd === 0 ? NO_TABLE : childOf(task, mm, pmd, PMD_LEVEL, vpn)
+}
+
+/** Word of the pmd entry for `vpn`, making the tables above it. 0 when memory is out. Caller holds MMAP_SEM. */
+export function allocPmd(task: Task, mm: Mm, root: Table, vpn: number): WordAt {
+  let table = root
+  for (let level = 0; level < PMD_LEVEL; level++) {
+    table = childOf(task, mm, entryAt(table, level, vpn), level, vpn)
+    if (table === NO_TABLE) return 0
+  }
+  return entryAt(table, PMD_LEVEL, vpn)
+}
+
+/** The table that holds the entry word `at` of `level` for page `vpn`. */
+function tableHolding(at: WordAt, level: number, vpn: number): Table {
+  return (at - HEADER - indexOf(vpn, level)) as Table
+}
+
+/** Locks the table that holds the pmd entry word `at`, so that the entry may be changed. */
+export function lockPmd(task: Task, at: WordAt, vpn: number): void {
+  spinLock(task, tableHolding(at, PMD_LEVEL, vpn) + LOCK, DIRECTORY)
+}
+
+export function unlockPmd(task: Task, at: WordAt, vpn: number): void {
+  spinUnlock(task, tableHolding(at, PMD_LEVEL, vpn) + LOCK)
+}
+
+/** The child linked at entry word `at` of `level`, linking a new one if it is empty. */
+function childOf(task: Task, mm: Mm, at: WordAt, level: number, vpn: number): Table {
+  const seen = atomicLoad(task, at)
+  if (seen !== 0) return isTableEntry(seen) ? tableOf(seen) : NO_TABLE
+  const child = allocObject(task, TABLE_KIND) as Table
+  if (child === NO_TABLE) return NO_TABLE
+  const span = entrySpan(level)
+  put(task, child + MM, mm)
+  put(task, child + BASE, Math.floor(vpn / span) * span)
+  const lock = tableHolding(at, level, vpn) + LOCK
+  spinLock(task, lock, DIRECTORY)
+  const now = atomicLoad(task, at)
+  if (now === 0) atomicStore(task, at, child | PTE_TABLE)
+  spinUnlock(task, lock)
+  if (now === 0) return child
+  freeObject(task, TABLE_KIND, child) // another fault linked one first; ours was never visible
+  return isTableEntry(now) ? tableOf(now) : NO_TABLE
+}
+
+/**
+ * Unlinks every table below the root whose whole span lies in [floor, ceiling]: no area touches it any more, and all its
+ * entries are empty. Returns a list of them for freeUnlinked. Caller holds MMAP_SEM (write, or read after a downgrade).
+ *
+ *     hardware walk                            munmap
+ *     INSIDE, loads the link to leaf L
+ *                                              unlinks L
+ *                                              flush: waits for INSIDE
+ *     loads L's entry: empty
+ *     OUTSIDE
+ *                                              frees L after a grace period      [Required: flush, then free]
+ *
+ * So the caller flushes between the two. The grace period is for software walkers, the flush for the hardware.
+ */
+export function unlinkTables(task: Task, root: Table, floor: number, ceiling: number): Table {
+  return unlinkBelow(task, root, 0, 0, floor, ceiling, NO_TABLE)
+}
+
+/** Hands tables from unlinkTables to the deferred list. Call after the flush. */
+export function freeUnlinked(task: Task, list: Table): void {
+  for (let table = list; table !== NO_TABLE; ) {
+    const next = get(task, table + DEFER_WORD) as Table
+    deferFree(task, TABLE_KIND, table)
+    table = next
+  }
+}
+
+function unlinkBelow(task: Task, table: Table, level: number, base: number, floor: number, ceiling: number, list: Table): Table {
+  const span = entrySpan(level)
+  const entries = level === 0 ? ROOT_ENTRIES : ENTRIES
+  const first = Math.max(0, Math.floor((floor - base) / span))
+  const last = Math.min(entries - 1, Math.floor((ceiling - base) / span))
+  let unlinked = list
+  for (let i = first; i <= last; i++) {
+    const at = table + HEADER + i
+    const entry = atomicLoad(task, at)
+    if (!isTableEntry(entry)) continue
+    const child = tableOf(entry)
+    const childBase = base + i * span
+    if (level + 1 < LEAF_LEVEL) unlinked = unlinkBelow(task, child, level + 1, childBase, floor, ceiling, unlinked)
+    if (childBase < floor || childBase + span - 1 > ceiling) continue
+    spinLock(task, table + LOCK, DIRECTORY)
+    atomicStore(task, at, 0)
+    spinUnlock(task, table + LOCK)
+    spinLock(task, child + LOCK, level + 1 === LEAF_LEVEL ? LEAF : DIRECTORY)
+    put(task, child + DEAD, 1)
+    spinUnlock(task, child + LOCK)
+    put(task, child + DEFER_WORD, unlinked)
+    unlinked = child
+  }
+  return unlinked
+}

@@ -1,0 +1,161 @@
+/**
+ * Swap: private pages whose content is put aside, and their way back (slots: mm/swapslot.ts).
+ *
+ *   swap entry's WRITE   the frame was this area's alone when it went: it comes back writable.
+ *
+ *     swap out                                 CPU
+ *     frame lock, slot, copies
+ *                                              writes the page                    [Forbidden: the copy misses it]
+ *     start CLEAR, entry -> swap entry, flush
+ *
+ * so the copy is made after the entries are gone.
+ */
+import {
+  FRAME_ANON,
+  FRAME_DIRTY,
+  FRAME_EXCLUSIVE,
+  type Frame,
+  frameCopy,
+  frameFlags,
+  frameGet,
+  frameLock,
+  frameMapDec,
+  frameMapInc,
+  frameMaps,
+  framePins,
+  framePrivate,
+  frameRefs,
+  frameSetFlags,
+  frameSetMapping,
+  frameSetPrivate,
+  frameTryLock,
+  frameUnlock,
+  NO_FRAME,
+} from '../frame/frames.ts'
+import { frameAlloc, framePut, SWAP_ZONE, SYSTEM_ZONE } from '../frame/zones.ts'
+import type { WordAt } from '../memory/words.ts'
+import { NOTIFY } from '../notifier/events.ts'
+import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
+import { rangeInit } from '../notifier/windows.ts'
+import { get } from '../seam/plain.ts'
+import type { Task } from '../seam/task.ts'
+import { FAULT } from './faultcode.ts'
+import { mmFamily, mmRoot } from './mm.ts'
+import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
+import {
+  isSwapEntry,
+  makeEntry,
+  makePte,
+  PTE_DIRTY,
+  PTE_KIND,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  pteFrame,
+  ptePresent,
+  pteWritable,
+} from './pte.ts'
+import { walkMappings } from './rmap.ts'
+import { flushTlb } from './shootdown.ts'
+import { putSlot } from './swapslot.ts'
+import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaMm } from './vma.ts'
+import { clearEntry } from './zap.ts'
+
+/**
+ * Brings page `vpn` back: a fault found swap entry `entry`. Comes with the leaf locked, returns with it unlocked; FAULT.done
+ * also when another fault was faster. mmap_sem held for reading.
+ */
+export function swapIn(task: Task, vma: Vma, vpn: number, leaf: Table, entry: number): number {
+  const slot = pteFrame(entry)
+  frameGet(task, slot)
+  unlockLeaf(task, leaf)
+  frameLock(task, slot)
+  const frame = cachedOrRead(task, vma, vpn, slot)
+  if (frame !== NO_FRAME) mapSwapped(task, vma, vpn, slot, frame)
+  frameUnlock(task, slot)
+  putSlot(task, slot)
+  return frame === NO_FRAME ? FAULT.oom : FAULT.done
+}
+
+/** The slot's content in a frame, from the cache or read into it. Slot's lock held. */
+function cachedOrRead(task: Task, vma: Vma, vpn: number, slot: Frame): Frame {
+  const cached = framePrivate(task, slot)
+  if (cached !== 0) return (cached - 1) as Frame
+  const frame = frameAlloc(task, SYSTEM_ZONE, FRAME_ANON | FRAME_DIRTY)
+  if (frame === NO_FRAME) return NO_FRAME
+  frameCopy(task, frame, slot)
+  frameSetMapping(task, frame, mmFamily(task, vmaMm(task, vma)), vmaIndex(task, vma, vpn))
+  frameSetPrivate(task, slot, frame + 1)
+  return frame
+}
+
+/** Makes the entry present, if it still is the swap entry. Slot's lock and a reference of it held. */
+function mapSwapped(task: Task, vma: Vma, vpn: number, slot: Frame, frame: Frame): void {
+  const leaf = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), vpn)
+  if (leaf === NO_TABLE) return
+  const at = entryAt(leaf, LEAF_LEVEL, vpn)
+  const now = get(task, at)
+  const ours = isSwapEntry(now) && pteFrame(now) === slot
+  if (ours) {
+    // Two references are the entry's and our caller's: then nobody shares the slot, and the cache has no more purpose.
+    const alone = pteWritable(now) || frameRefs(task, slot) === 2
+    if (alone) frameSetFlags(task, frame, FRAME_EXCLUSIVE)
+    const write = alone && (vmaFlags(task, vma) & VM_WRITE) !== 0
+    frameMapInc(task, frame)
+    frameGet(task, frame)
+    storeEntry(task, at, makePte(frame, (now & PTE_SOFT_DIRTY) | PTE_YOUNG | (write ? PTE_WRITE | PTE_DIRTY : 0)))
+  }
+  unlockLeaf(task, leaf)
+  if (ours) putSlot(task, slot)
+}
+
+/**
+ * Puts one page out if it can be: private, mapped once, held by nobody else. Caller has a reference to `frame`, holds no leaf
+ * lock, and drops the reference afterwards. True if it went.
+ */
+export function swapOut(task: Task, frame: Frame): boolean {
+  if (!frameTryLock(task, frame)) return false
+  const went =
+    (frameFlags(task, frame) & FRAME_ANON) !== 0 &&
+    frameMaps(task, frame) === 1 &&
+    framePins(task, frame) === 0 &&
+    toSlot(task, frame)
+  frameUnlock(task, frame)
+  return went
+}
+
+/** Frame lock held. */
+function toSlot(task: Task, frame: Frame): boolean {
+  const slot = frameAlloc(task, SWAP_ZONE)
+  if (slot === NO_FRAME) return false
+  frameTryLock(task, slot) // nobody knows it yet; who finds it in an entry waits for its content
+  walkMappings(task, frame, (vma, vpn) => {
+    const mm = vmaMm(task, vma)
+    const range = rangeInit(task, mm, vpn, vpn, NOTIFY.clear)
+    invalidateRangeStart(task, range)
+    const leaf = lockLeaf(task, mmRoot(task, mm), vpn)
+    if (leaf !== NO_TABLE) {
+      if (putOut(task, entryAt(leaf, LEAF_LEVEL, vpn), frame, slot)) flushTlb(task, mm)
+      unlockLeaf(task, leaf)
+    }
+    invalidateRangeEnd(task, range)
+  })
+  frameCopy(task, slot, frame)
+  const went = frameMaps(task, frame) === 0
+  frameUnlock(task, slot)
+  putSlot(task, slot) // ours; every entry that was put out holds its own
+  return went
+}
+
+/** Replaces one entry of `frame` by a swap entry. Leaf lock held. True if it was present. */
+function putOut(task: Task, at: WordAt, frame: Frame, slot: Frame): boolean {
+  const entry = get(task, at)
+  if (!ptePresent(entry) || pteFrame(entry) !== frame) return false
+  const before = clearEntry(task, at)
+  const alone = (frameFlags(task, frame) & FRAME_EXCLUSIVE) !== 0
+  frameGet(task, slot)
+  storeEntry(task, at, makeEntry(PTE_KIND.swap, slot, (before & PTE_SOFT_DIRTY) | (alone ? PTE_WRITE : 0)))
+  frameMapDec(task, frame)
+  framePut(task, frame)
+  return true
+}

@@ -1,0 +1,122 @@
+/**
+ * Statistics: counters and latency histograms of each actor, in the buffer. Written plainly by their own actor, summed by
+ * the booting thread; nothing is decided by them.
+ *
+ *   per actor   COUNTER_WORDS counters in `stats`; HISTOGRAM_WORDS buckets, 512 a histogram, in `histograms`, which a
+ *               small machine does without
+ *
+ * A bucket covers 1/16 of a power of two of nanoseconds: 6 % wide at worst, 2^32 ns (4.3 s) in all.
+ */
+import { regionAt, regionWords } from '../memory/regions.ts'
+import type { WordAt, Words } from '../memory/words.ts'
+import type { Task } from './task.ts'
+
+export const STAT = {
+  operations: 0,
+  /** Device faults served: the engine's access went through, or was refused for good, after a fault. */
+  faults: 1,
+  /** Fill attempts thrown away because the range was invalidated. */
+  retries: 2,
+  /** Those of them where the invalidation's origin is another actor. */
+  retriesByOthers: 3,
+  /** Longest chain of retries for one fault. A maximum, not a sum. */
+  longestRetryChain: 4,
+  invalidations: 5,
+  /** Invalidations whose callbacks a dispatcher ran. */
+  dispatched: 6,
+  deviceAccesses: 7,
+  cpuAccesses: 8,
+  cpuFaults: 9,
+  migrations: 10,
+  /** Faults that could not be served: the command was cancelled. */
+  cancelledFaults: 11,
+  shootdownWaits: 12,
+  /** Close calls: a retry that kept a stale entry out. */
+  savedByRetry: 13,
+  /** Close calls: a device TLB flush that had to wait for an access in flight. */
+  savedByShootdown: 14,
+} as const
+export type StatName = keyof typeof STAT
+export const STAT_NAMES = Object.keys(STAT) as StatName[]
+const MAXIMA: ReadonlySet<StatName> = new Set<StatName>(['longestRetryChain'])
+
+export const HISTOGRAM = { deviceFault: 0, invalidation: 1, cpuFault: 2 } as const
+export type HistogramName = keyof typeof HISTOGRAM
+export const HISTOGRAM_NAMES = Object.keys(HISTOGRAM) as HistogramName[]
+
+export const COUNTER_WORDS = 32
+const BUCKETS = 512
+const SUB_BITS = 4
+export const HISTOGRAM_WORDS = HISTOGRAM_NAMES.length * BUCKETS
+
+export function countStat(task: Task, stat: number, amount = 1): void {
+  const at = regionAt(task.words, 'stats') + task.id * COUNTER_WORDS + stat
+  task.words[at] = (task.words[at] as number) + amount
+}
+
+/** For maxima: keeps the larger one. */
+export function maxStat(task: Task, stat: number, value: number): void {
+  const at = regionAt(task.words, 'stats') + task.id * COUNTER_WORDS + stat
+  if (value > (task.words[at] as number)) task.words[at] = value
+}
+
+/** Adds a latency of `ns` to a histogram. */
+export function recordLatency(task: Task, histogram: number, ns: number): void {
+  if (regionWords(task.words, 'histograms') === 0) return
+  const at = regionAt(task.words, 'histograms') + task.id * HISTOGRAM_WORDS + histogram * BUCKETS + bucketOf(ns)
+  task.words[at] = (task.words[at] as number) + 1
+}
+
+/** A counter over all actors: the sum, or the maximum where the counter is one. */
+export function readStat(words: Words, actors: number, name: StatName): number {
+  let total = 0
+  for (let id = 0; id < actors; id++) {
+    const value = words[regionAt(words, 'stats') + id * COUNTER_WORDS + STAT[name]] as number
+    total = MAXIMA.has(name) ? Math.max(total, value) : total + (value >>> 0)
+  }
+  return total
+}
+
+/** Count and quantiles of a histogram over all actors, in ns: each quantile is the upper edge of its bucket. */
+export function readHistogram(
+  words: Words,
+  actors: number,
+  name: HistogramName,
+  quantiles: readonly number[],
+): { count: number; ns: number[] } {
+  const sums = new Array<number>(BUCKETS).fill(0)
+  if (regionWords(words, 'histograms') === 0) return { count: 0, ns: quantiles.map(() => 0) }
+  for (let id = 0; id < actors; id++) {
+    const at: WordAt = regionAt(words, 'histograms') + id * HISTOGRAM_WORDS + HISTOGRAM[name] * BUCKETS
+    for (let i = 0; i < BUCKETS; i++) sums[i] = (sums[i] as number) + (words[at + i] as number)
+  }
+  const count = sums.reduce((a, b) => a + b, 0)
+  const ns = quantiles.map((quantile) => {
+    let left = Math.max(1, Math.ceil(quantile * count))
+    for (let i = 0; i < BUCKETS; i++) {
+      left -= sums[i] as number
+      if (left <= 0 && count > 0) return edgeOf(i)
+    }
+    return 0
+  })
+  return { count, ns }
+}
+
+/** Bucket of a latency: below 16 ns one bucket per ns, then 16 per power of two. */
+function bucketOf(ns: number): number {
+  const whole = Math.max(0, Math.min(0xffffffff, Math.round(ns)))
+  if (whole < 1 << SUB_BITS) return whole
+  const exponent = 31 - Math.clz32(whole)
+  return Math.min(
+    BUCKETS - 1,
+    ((exponent - SUB_BITS + 1) << SUB_BITS) + ((whole >>> (exponent - SUB_BITS)) & ((1 << SUB_BITS) - 1)),
+  )
+}
+
+/** Upper edge of a bucket. */
+function edgeOf(bucket: number): number {
+  if (bucket < 1 << SUB_BITS) return bucket
+  const exponent = (bucket >> SUB_BITS) + SUB_BITS - 1
+  const step = 2 ** (exponent - SUB_BITS)
+  return 2 ** exponent + ((bucket & ((1 << SUB_BITS) - 1)) + 1) * step - 1
+}

@@ -1,0 +1,62 @@
+/**
+ * Task: one thread's handle on the machine, as the kernel's `current`. It holds the thread's view of the buffer, its actor
+ * number, and the switches that decide what a schedule point does. Every function that touches the buffer takes it first.
+ * All protocol state is in the buffer; what is here is private to the thread and may be lost with it.
+ */
+import { hasRegions, regionAt, regionWords } from '../memory/regions.ts'
+import type { WordAt, Words } from '../memory/words.ts'
+import { type ActorAt, actorAt, STEPS } from './actors.ts'
+import type { OpTables } from './optable.ts'
+import { emptyProbes, type ProbeTable } from './probe.ts'
+import { CHECKED_AT } from './superblock.ts'
+
+/** Bits of `Task.gate`: any of them set sends a schedule point down its slow path (seam/point.ts). */
+export const GATE_NOISE = 1
+export const GATE_CONTROL = 2
+
+export interface TaskOptions {
+  readonly buffer: SharedArrayBuffer
+  /** Actor number of the calling thread. */
+  readonly actor: number
+  /** The only clock: monotonic nanoseconds. Virtual in controlled mode. */
+  readonly nowNs: () => number
+}
+
+/** One thread's handle on the machine. */
+export class Task {
+  readonly words: Words
+  readonly id: number
+  readonly record: ActorAt
+  readonly nowNs: () => number
+  /** Upward calls, registered when the worker boots (seam/optable.ts). */
+  readonly tables: OpTables = new Map()
+  /** What the oracles want to hear about (shared/check fills it). */
+  probes: ProbeTable = emptyProbes()
+  /** GATE_* bits. 0 in a plain free run, so that a point costs one predictable branch. */
+  gate = 0
+  /** Held-lock, order and object-lifetime checks are on. */
+  checked = false
+  /** Set while HaltSignal unwinds: unlocking becomes a no-op. */
+  halting = false
+  /** Local copy of the heartbeat. */
+  steps = 0
+  /** Sleeps so far. Who sleeps while it tests a condition may have spent the token that was for the condition. */
+  parks = 0
+  readonly stepsAt: WordAt
+  /** Freed-object shadow: one bit per line of the words below `shadowLimit` (frame/objects.ts). */
+  readonly shadowAt: WordAt
+  readonly shadowLimit: WordAt
+
+  constructor(options: TaskOptions) {
+    const words = new Int32Array(options.buffer)
+    if (!hasRegions(words)) throw new TypeError('this buffer was not made by hmm-runtime: it has no superblock')
+    this.words = words
+    this.id = options.actor
+    this.record = actorAt(words, options.actor)
+    this.nowNs = options.nowNs
+    this.stepsAt = this.record + STEPS
+    this.shadowAt = regionAt(words, 'shadow')
+    this.shadowLimit = regionAt(words, 'heap') + regionWords(words, 'heap')
+    this.checked = words[CHECKED_AT] === 1
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Interval tree: intrusive, in the buffer, over inclusive uint32 intervals that may overlap. Used for VMAs (by page
+ * number), for the VMAs of a file or fork family (by page offset), and for interval subscriptions.
+ *
+ *   node, embedded in the owner's record
+ *   word   0       1      2          3      4
+ *        +-------+------+----------+------+-------+
+ *        | START | LAST | MAX_LAST | LEFT | RIGHT |        LEFT, RIGHT: word index of a node, 0 = none
+ *        +-------+------+----------+------+-------+
+ *
+ *   MAX_LAST   largest LAST in the node's subtree.
+ *
+ * All words are guarded by the lock of whoever owns the tree; the root is one word of theirs. A treap whose priorities are
+ * a hash of the node's address: balanced in expectation, no balance word, no randomness, the same tree for the same set.
+ * Nodes are ordered by (START, address).
+ */
+import type { WordAt } from '../memory/words.ts'
+import { assert } from '../seam/error.ts'
+import { get, getU32, put } from '../seam/plain.ts'
+import type { Task } from '../seam/task.ts'
+
+export const INTERVAL_NODE_WORDS = 5
+const START = 0
+const LAST = 1
+const MAX_LAST = 2
+const LEFT = 3
+const RIGHT = 4
+
+/** Word index of a node: of the START word, wherever in its record that lies. */
+export type IntervalNode = WordAt
+
+export function intervalStart(task: Task, node: IntervalNode): number {
+  return getU32(task, node + START)
+}
+
+export function intervalLast(task: Task, node: IntervalNode): number {
+  return getU32(task, node + LAST)
+}
+
+/** Adds `node` with interval [start, last]. `root` is the word that holds the tree's root. Caller holds the tree's lock. */
+export function intervalInsert(task: Task, root: WordAt, node: IntervalNode, start: number, last: number): void {
+  assert(start <= last, 'an interval is not empty')
+  put(task, node + START, start)
+  put(task, node + LAST, last)
+  put(task, node + LEFT, 0)
+  put(task, node + RIGHT, 0)
+  put(task, node + MAX_LAST, last)
+  put(task, root, insertBelow(task, get(task, root), node))
+}
+
+/** Takes `node` out. Caller holds the tree's lock, and `node` is in this tree. */
+export function intervalErase(task: Task, root: WordAt, node: IntervalNode): void {
+  put(task, root, eraseBelow(task, get(task, root), node))
+}
+
+/** First node in order that overlaps [start, last], or 0. Caller keeps the tree from changing. */
+export function intervalFirst(task: Task, root: WordAt, start: number, last: number): IntervalNode {
+  return firstBelow(task, get(task, root), start, last)
+}
+
+/** Next node in order after `node` that overlaps [start, last], or 0. `node` need not be in the tree any more. */
+export function intervalNext(task: Task, root: WordAt, node: IntervalNode, start: number, last: number): IntervalNode {
+  return firstAfter(task, get(task, root), intervalStart(task, node), node, start, last)
+}
+
+/** Last node in order whose interval ends before `start`, for trees without overlaps. 0 if there is none. */
+export function intervalBefore(task: Task, root: WordAt, start: number): IntervalNode {
+  let found: IntervalNode = 0
+  let node: IntervalNode = get(task, root)
+  while (node !== 0) {
+    if (getU32(task, node + LAST) < start) {
+      found = node
+      node = get(task, node + RIGHT)
+    } else {
+      node = get(task, node + LEFT)
+    }
+  }
+  return found
+}
+
+function firstBelow(task: Task, top: IntervalNode, start: number, last: number): IntervalNode {
+  let node = top
+  while (node !== 0) {
+    // Some node on the left ends late enough. The leftmost such node is the answer, or nothing is: all others start later.
+    const left = get(task, node + LEFT)
+    if (left !== 0 && getU32(task, left + MAX_LAST) >= start) {
+      node = left
+      continue
+    }
+    if (getU32(task, node + START) > last) return 0
+    if (getU32(task, node + LAST) >= start) return node
+    const right = get(task, node + RIGHT)
+    node = right !== 0 && getU32(task, right + MAX_LAST) >= start ? right : 0
+  }
+  return 0
+}
+
+function firstAfter(
+  task: Task,
+  top: IntervalNode,
+  afterStart: number,
+  after: IntervalNode,
+  start: number,
+  last: number,
+): IntervalNode {
+  if (top === 0 || getU32(task, top + MAX_LAST) < start) return 0
+  const topStart = getU32(task, top + START)
+  if (topStart < afterStart || (topStart === afterStart && top <= after)) {
+    return firstAfter(task, get(task, top + RIGHT), afterStart, after, start, last)
+  }
+  const left = firstAfter(task, get(task, top + LEFT), afterStart, after, start, last)
+  if (left !== 0) return left
+  if (topStart > last) return 0
+  if (getU32(task, top + LAST) >= start) return top
+  return firstBelow(task, get(task, top + RIGHT), start, last)
+}
+
+function insertBelow(task: Task, top: IntervalNode, node: IntervalNode): IntervalNode {
+  if (top === 0) return node
+  if (priority(node) > priority(top)) {
+    const { less, more } = split(task, top, node)
+    put(task, node + LEFT, less)
+    put(task, node + RIGHT, more)
+    refresh(task, node)
+    return node
+  }
+  const side = precedes(task, node, top) ? LEFT : RIGHT
+  put(task, top + side, insertBelow(task, get(task, top + side), node))
+  refresh(task, top)
+  return top
+}
+
+function eraseBelow(task: Task, top: IntervalNode, node: IntervalNode): IntervalNode {
+  assert(top !== 0, 'an erased interval is in the tree')
+  if (top === node) return merge(task, get(task, top + LEFT), get(task, top + RIGHT))
+  const side = precedes(task, node, top) ? LEFT : RIGHT
+  put(task, top + side, eraseBelow(task, get(task, top + side), node))
+  refresh(task, top)
+  return top
+}
+
+/** Splits a subtree into what precedes `node` and what follows it. */
+function split(task: Task, top: IntervalNode, node: IntervalNode): { less: IntervalNode; more: IntervalNode } {
+  if (top === 0) return { less: 0, more: 0 }
+  if (precedes(task, top, node)) {
+    const { less, more } = split(task, get(task, top + RIGHT), node)
+    put(task, top + RIGHT, less)
+    refresh(task, top)
+    return { less: top, more }
+  }
+  const { less, more } = split(task, get(task, top + LEFT), node)
+  put(task, top + LEFT, more)
+  refresh(task, top)
+  return { less, more: top }
+}
+
+/** Joins two subtrees, all of `less` before all of `more`. */
+function merge(task: Task, less: IntervalNode, more: IntervalNode): IntervalNode {
+  if (less === 0) return more
+  if (more === 0) return less
+  if (priority(less) > priority(more)) {
+    put(task, less + RIGHT, merge(task, get(task, less + RIGHT), more))
+    refresh(task, less)
+    return less
+  }
+  put(task, more + LEFT, merge(task, less, get(task, more + LEFT)))
+  refresh(task, more)
+  return more
+}
+
+function refresh(task: Task, node: IntervalNode): void {
+  let max = getU32(task, node + LAST)
+  for (const side of [LEFT, RIGHT]) {
+    const child = get(task, node + side)
+    if (child !== 0) max = Math.max(max, getU32(task, child + MAX_LAST))
+  }
+  put(task, node + MAX_LAST, max)
+}
+
+function precedes(task: Task, a: IntervalNode, b: IntervalNode): boolean {
+  const as = getU32(task, a + START)
+  const bs = getU32(task, b + START)
+  return as < bs || (as === bs && a < b)
+}
+
+/**
+ * Hash of the address: two multiplications, because one turns records at regular distances into paths twice as deep. One to
+ * one on 32 bits, so that no two nodes have the same priority.
+ */
+function priority(node: IntervalNode): number {
+  let x = Math.imul(node ^ (node >>> 16), 0x21f0aaad)
+  x = Math.imul(x ^ (x >>> 15), 0x735a2d97)
+  return (x ^ (x >>> 15)) >>> 0
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+/**
+ * `hmm`: few verbs, each also a function of the library. A verb's code is loaded when it is used, so that help is quick.
+ *
+ * Exit codes: 0 clean; 1 a violation was found or an answer differs; 2 wrong usage or bad input; 3 the run itself failed.
+ */
+import { Command, CommanderError } from 'commander'
+import { HmmError } from '../shared/seam/error.ts'
+import { bytes, jsonOption, notifyOption, number, seedOption, whole } from './cli/options.ts'
+import { RunFailure } from './failure.ts'
+import { version } from './version.ts'
+
+/** Codes of errors that are the user's to mend. */
+const USAGE = new Set(['HMM_ERR_USAGE', 'HMM_ERR_INPUT', 'HMM_ERR_CONFIG', 'HMM_ERR_DRIVER', 'HMM_ERR_SCENARIO'])
+
+async function main(): Promise<number> {
+  let exit = 0
+  const program = new Command('hmm')
+    .description("Linux's HMM and mmu-notifier protocol as a program you can run, pause, break and replay")
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, 'hmm: ')) })
+    .version(version(), '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .addHelpText('after', '\nExamples:\n  hmm run test/conformance\n  hmm stress --cpus 2 --devices "svm*4" --duration 60')
+
+  program
+    .command('run')
+    .description('run sequential scenario files; compare with the recorded answer where the file has one')
+    .argument('<files...>', 'scenario files, or folders of them')
+    .addOption(notifyOption())
+    .addOption(seedOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExamples:\n  hmm run test/conformance/basic\n  hmm run my.scn --notify inline --json -')
+    .action(async (files: string[], flags) => {
+      exit = await (await import('./cli/run.ts')).runVerb(files, flags)
+    })
+
+  program
+    .command('stress')
+    .description('real threads under load with all oracles')
+    .argument('[profile]', 'workload', 'mixed')
+    .option('--cpus <n>', 'CPU threads', whole('the number of cpus', 1, 16), 2)
+    .option('--devices <list>', 'families or driver modules, one per device: svm*2,./my-driver.js', 'svm*2')
+    .option('--duration <seconds>', 'time under load', number('a duration', 0, 86400, true), 10)
+    .option('--noise <p>', 'probability of a spin of up to 20 us at each schedule point', number('noise', 0, 1), 1 / 64)
+    .option('--memory <bytes>', 'memory of the machine', bytes, 64 * 2 ** 20)
+    .option('--no-checks', 'without held locks, lock order, object lifetime and access oracles: faster')
+    .addOption(notifyOption())
+    .addOption(seedOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nWorkloads:\n  mixed  adds, loads and stores by cpus and devices on shared pages, under munmap, mprotect, madvise and fork\n\nExamples:\n  hmm stress --duration 60\n  hmm stress mixed --cpus 4 --devices "svm*8" --noise 0 --json result.json',
+    )
+    .action(async (profile: string, flags) => {
+      exit = await (await import('./cli/stress.ts')).stressVerb(profile, flags)
+    })
+
+  for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput())
+  try {
+    await program.parseAsync()
+    return exit
+  } catch (error) {
+    return explain(error)
+  }
+}
+
+/** One sentence, and the exit code that goes with it. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof RunFailure) {
+    process.stderr.write(`hmm: the run failed: ${error.message}\n`)
+    return 3
+  }
+  if (error instanceof HmmError) {
+    process.stderr.write(`hmm: ${error.message}\n`)
+    return USAGE.has(error.code) ? 2 : 3
+  }
+  process.stderr.write(`hmm: ${error instanceof Error ? error.message : String(error)}\n`)
+  return 3
+}
+
+process.exitCode = await main()

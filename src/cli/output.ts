@@ -1,0 +1,84 @@
+/**
+ * Where words go: results to stdout, progress to stderr, documents to a file, whole or not at all.
+ */
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { HmmError } from '../../shared/seam/error.ts'
+
+/** Exit codes. Precedence: usage, then finding, then failure. */
+export const EXIT = { clean: 0, finding: 1, usage: 2, failure: 3 } as const
+
+export class Output {
+  /** FILE of --json, `-` for stdout, undefined for none. */
+  private readonly json: string | undefined
+  private liveLine = false
+
+  constructor(json: string | undefined) {
+    this.json = json
+  }
+
+  /** A line of the result for people; on stderr when stdout carries the document. */
+  say(line: string): void {
+    this.endLive()
+    if (this.json === '-') process.stderr.write(`${line}\n`)
+    else process.stdout.write(`${line}\n`)
+  }
+
+  /** A line of progress: repainted in place on a terminal, plain otherwise. */
+  progress(line: string): void {
+    if (process.stderr.isTTY) {
+      process.stderr.write(`\r\u001b[2K${line}`)
+      this.liveLine = true
+    } else {
+      process.stderr.write(`${line}\n`)
+    }
+  }
+
+  /** Writes the document. A file appears complete or not at all. */
+  write(document: object): void {
+    this.endLive()
+    if (this.json === undefined) return
+    const text = `${JSON.stringify(document, null, 2)}\n`
+    if (this.json === '-') {
+      process.stdout.write(text)
+      return
+    }
+    const partial = `${this.json}.${process.pid}.partial`
+    try {
+      writeFileSync(partial, text)
+      renameSync(partial, this.json)
+    } catch (error) {
+      rmSync(partial, { force: true })
+      throw new HmmError(
+        'HMM_ERR_OUTPUT',
+        `the result could not be written to ${this.json}: ${error instanceof Error ? error.message : error}`,
+      )
+    }
+  }
+
+  private endLive(): void {
+    if (this.liveLine) process.stderr.write('\r\u001b[2K')
+    this.liveLine = false
+  }
+}
+
+/** Aborted at the first Ctrl-C; the second one ends the process at once. */
+export function interruptSignal(): AbortSignal {
+  const controller = new AbortController()
+  process.once('SIGINT', () => {
+    controller.abort()
+    process.once('SIGINT', () => process.exit(EXIT.failure))
+  })
+  return controller.signal
+}
+
+/** 1234567 -> `1,234,567`. */
+export function grouped(n: number): string {
+  return Math.round(n).toLocaleString('en-US')
+}
+
+/** Nanoseconds in the unit people would choose. */
+export function duration(ns: number): string {
+  if (ns < 10_000) return `${(ns / 1e3).toFixed(1)} us`
+  if (ns < 1e6) return `${Math.round(ns / 1e3)} us`
+  return ns < 1e9 ? `${(ns / 1e6).toFixed(1)} ms` : `${(ns / 1e9).toFixed(2)} s`
+}

@@ -1,0 +1,48 @@
+/** `hmm run`: scenario files against the recorded kernel. */
+import { document } from '../documents.ts'
+import { type FileResult, type RunResult, run } from '../run.ts'
+import { EXIT, interruptSignal, Output } from './output.ts'
+
+export interface RunFlags {
+  readonly json?: string
+  readonly seed: number
+  readonly notify: 'dispatcher' | 'inline'
+}
+
+export async function runVerb(files: string[], flags: RunFlags): Promise<number> {
+  const output = new Output(flags.json)
+  const signal = interruptSignal()
+  const result = await run(files, {
+    seed: flags.seed,
+    notify: flags.notify,
+    signal,
+    onFile: (file) => {
+      if (!file.ok) for (const line of difference(file)) output.say(line)
+    },
+  })
+  for (const line of summaryLines(result)) output.say(line)
+  output.write(document('run', result.failed === 0, result))
+  if (result.failed > 0) return EXIT.finding
+  return signal.aborted ? EXIT.failure : EXIT.clean
+}
+
+/** What a file that failed shows: place, expected, got; or what was not returned. */
+export function difference(result: FileResult): string[] {
+  if (result.audit !== undefined)
+    return [`${result.file}: after the last operation:`, ...result.audit.map((found) => `    ${found}`)]
+  return [
+    `${result.file}:${result.line}: the kernel answered otherwise`,
+    `    expected  ${result.expected}`,
+    `    got       ${result.got}`,
+  ]
+}
+
+export function summaryLines(result: RunResult): string[] {
+  const width = Math.max(...result.folders.map(({ name }) => name.length), 5)
+  const row = (name: string, passed: number, failed: number, skipped: number) =>
+    `${name.padEnd(width)}  ${String(passed).padStart(5)} passed  ${String(failed).padStart(5)} failed  ${String(skipped).padStart(5)} skipped`
+  return [
+    ...result.folders.map(({ name, passed, failed, skipped }) => row(name, passed, failed, skipped)),
+    ...(result.folders.length > 1 ? [row('total', result.passed, result.failed, result.skipped)] : []),
+  ]
+}

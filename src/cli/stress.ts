@@ -1,0 +1,87 @@
+/** `hmm stress`: real threads under load with all oracles. */
+import { WORKLOADS } from '../../shared/actor/workloads/index.ts'
+import { ORACLES, type Violation } from '../../shared/seam/violation.ts'
+import { document } from '../documents.ts'
+import { parseDevices } from '../drivers.ts'
+import { type StressResult, stress } from '../stress.ts'
+import { duration, EXIT, grouped, interruptSignal, Output } from './output.ts'
+
+export interface StressFlags {
+  readonly json?: string
+  readonly seed: number
+  readonly notify: 'dispatcher' | 'inline'
+  readonly cpus: number
+  readonly devices: string
+  readonly duration: number
+  readonly noise: number
+  readonly memory: number
+  readonly checks: boolean
+}
+
+export async function stressVerb(profile: string, flags: StressFlags): Promise<number> {
+  const output = new Output(flags.json)
+  const result = await stress({
+    profile,
+    cpus: flags.cpus,
+    devices: parseDevices(flags.devices),
+    seconds: flags.duration,
+    noise: flags.noise,
+    notify: flags.notify,
+    seed: flags.seed,
+    bytes: flags.memory,
+    checked: flags.checks,
+    signal: interruptSignal(),
+    onProgress: (p) =>
+      output.progress(
+        `${p.seconds.toFixed(0).padStart(4)} s  ${grouped(p.operations)} operations  ${grouped(p.faults)} device faults  ${grouped(p.retries)} retries  ${grouped(p.invalidations)} invalidations`,
+      ),
+  })
+  for (const line of stressLines(result)) output.say(line)
+  const ok = result.violations.length === 0
+  output.write(document('stress', ok, result))
+  if (!ok) return EXIT.finding
+  return result.interrupted ? EXIT.failure : EXIT.clean
+}
+
+/** The result as people read it. */
+export function stressLines(result: StressResult): string[] {
+  const perSecond = (n: number) => grouped(n / result.seconds)
+  const share = (n: number) => (result.faults === 0 ? '0' : ((100 * n) / result.faults).toFixed(1))
+  return [
+    `stress ${result.profile}: ${result.cpus} cpus, ${result.devices.length} devices (${result.devices.join(', ')}), ${result.seconds.toFixed(1)} s, seed ${result.seed}`,
+    `  operations      ${grouped(result.operations)} (${perSecond(result.operations)}/s)`,
+    `  device faults   ${grouped(result.faults)} (${perSecond(result.faults)}/s)`,
+    `  retries         ${grouped(result.retries)}: ${share(result.retries)} per 100 faults, ${share(result.retries_by_others)} caused by another actor; longest chain ${result.longest_retry_chain}`,
+    `  invalidations   ${grouped(result.invalidations)} (${perSecond(result.invalidations)}/s)`,
+    ...Object.entries(result.latency).map(
+      ([name, l]) =>
+        `  ${name.padEnd(15)} p50 ${duration(l.p50_ns)}, p90 ${duration(l.p90_ns)}, p99 ${duration(l.p99_ns)}, max ${duration(l.max_ns)}`,
+    ),
+    `  close calls     ${grouped(Object.values(result.close_calls).reduce((a, b) => a + b, 0))}: a stale entry was kept out by a retry, or a flush waited for an access in flight`,
+    ...verdictLines(result),
+  ]
+}
+
+function verdictLines(result: StressResult): string[] {
+  const cut = result.interrupted ? ', ended early' : ''
+  if (result.violations.length === 0)
+    return [`verdict: clean${cut}. No device and no CPU ever used a stale page; nothing was lost; everything was returned.`]
+  const shown = result.violations.slice(0, 8)
+  const more = result.violations.length - shown.length
+  return [
+    `verdict: ${result.violations.length} violation${result.violations.length === 1 ? '' : 's'}${cut}.`,
+    ...shown.map(violationLine),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ]
+}
+
+export function violationLine(violation: Violation): string {
+  return `  ${violation.oracle} (${ORACLES[violation.oracle]}): ${violation.message}`
+}
+
+/** The workloads, for the help text. */
+export function workloadHelp(): string {
+  return Object.entries(WORKLOADS)
+    .map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`)
+    .join('\n')
+}

@@ -1,0 +1,84 @@
+/**
+ * The documents that `--json` writes: their schemas, and the types that follow from them. Every document has the same frame;
+ * latencies are integer nanoseconds.
+ */
+import { z } from 'zod'
+import { version } from './version.ts'
+
+const natural = z.number().int().nonnegative()
+
+const frame = {
+  schema: z.string(),
+  ok: z.boolean(),
+  version: z.string(),
+}
+
+const violation = z.object({
+  oracle: z.string(),
+  message: z.string(),
+  actor: z.string().optional(),
+  device: natural.optional(),
+  page: natural.optional(),
+  operations: z.array(z.string()).optional(),
+})
+
+const latency = z.object({ count: natural, p50_ns: natural, p90_ns: natural, p99_ns: natural, p999_ns: natural, max_ns: natural })
+
+export const runDocument = z.object({
+  ...frame,
+  verb: z.literal('run'),
+  passed: natural,
+  failed: natural,
+  skipped: natural,
+  folders: z.array(z.object({ name: z.string(), passed: natural, failed: natural, skipped: natural })),
+  files: z.array(
+    z.object({
+      file: z.string(),
+      ok: z.boolean(),
+      skipped: z.string().optional(),
+      line: natural.optional(),
+      expected: z.string().optional(),
+      got: z.string().optional(),
+      audit: z.array(z.string()).optional(),
+    }),
+  ),
+})
+
+export const stressDocument = z.object({
+  ...frame,
+  verb: z.literal('stress'),
+  profile: z.string(),
+  era: z.string(),
+  seed: z.number().int(),
+  seconds: z.number().nonnegative(),
+  cpus: natural,
+  devices: z.array(z.string()),
+  operations: natural,
+  faults: natural,
+  retries: natural,
+  retries_by_others: natural,
+  longest_retry_chain: natural,
+  invalidations: natural,
+  migrations: natural,
+  close_calls: z.record(z.string(), natural),
+  latency: z.record(z.string(), latency),
+  violations: z.array(violation),
+  interrupted: z.boolean(),
+})
+
+export type RunDocument = z.infer<typeof runDocument>
+export type StressDocument = z.infer<typeof stressDocument>
+
+/** The schema of each verb's document. */
+export const documents = { run: runDocument, stress: stressDocument } as const
+export type DocumentVerb = keyof typeof documents
+
+/** JSON Schema (draft 2020-12) of each verb's document. */
+export function jsonSchemas(): Record<DocumentVerb, object> {
+  return { run: z.toJSONSchema(runDocument), stress: z.toJSONSchema(stressDocument) }
+}
+
+/** Puts a verb's result into the frame that every document has. */
+export function document<V extends DocumentVerb>(verb: V, ok: boolean, result: object): z.infer<(typeof documents)[V]> {
+  return { schema: `hmm-runtime/${verb}/1`, ok, verb, version: version(), ...result } as z.infer<(typeof documents)[V]>
+}

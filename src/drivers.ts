@@ -1,0 +1,34 @@
+/** Where drivers are: the built-in families by name, anything else as a module URL or a path. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { HmmError } from '../shared/seam/error.ts'
+
+/** Built-in families. */
+export const FAMILIES = ['mirror', 'svm'] as const
+
+/** The module URL of a family, of a `file:` or other URL, or of a path to an existing file. */
+export function driverUrl(name: string): string {
+  if ((FAMILIES as readonly string[]).includes(name)) {
+    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+    return new URL(`../shared/drivers/${name}${extension}`, import.meta.url).href
+  }
+  if (/^[a-z]+:\/\//.test(name)) return name
+  const path = resolve(name)
+  if (existsSync(path)) return pathToFileURL(path).href
+  throw new HmmError(
+    'HMM_ERR_USAGE',
+    `there is no device family ${JSON.stringify(name)} (${FAMILIES.join(', ')}), and no file of that name`,
+  )
+}
+
+/** `svm*2,mirror` as a list of names: one per device. */
+export function parseDevices(text: string): string[] {
+  return text
+    .split(',')
+    .filter((part) => part !== '')
+    .flatMap((part) => {
+      const match = /^(.+?)\*(\d+)$/.exec(part)
+      return match === null ? [part] : new Array<string>(Number(match[2])).fill(match[1] as string)
+    })
+}

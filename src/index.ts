@@ -1,0 +1,18 @@
+/**
+ * `hmm-runtime`: boot a machine, run scenarios, stress drivers. The same functions stand behind the command line.
+ *
+ * Drivers import from `hmm-runtime/driver`; the locks, rings and grace periods are on their own in `hmm-runtime/sync`.
+ */
+export type { ActorOutcome, Answer, Program } from '../shared/actor/actor.ts'
+export type { ScenarioLine, ScenarioOp } from '../shared/actor/ops.ts'
+export type { ActorKind } from '../shared/seam/actors.ts'
+export { HmmError, InvariantError } from '../shared/seam/error.ts'
+export { ORACLES, type Oracle, type Violation } from '../shared/seam/violation.ts'
+export { documents, jsonSchemas, type RunDocument, type StressDocument } from './documents.ts'
+export { driverUrl, FAMILIES } from './drivers.ts'
+export { RunFailure } from './failure.ts'
+export { type BootOptions, boot, Machine, type RunOutcome } from './machine.ts'
+export { type FileResult, type FolderResult, type RunOptions, type RunResult, run } from './run.ts'
+export { InputError } from './scenario/error.ts'
+export { parseSequential, type SequentialScenario } from './scenario/parse.ts'
+export { type Latency, type StressOptions, type StressProgress, type StressResult, stress } from './stress.ts'

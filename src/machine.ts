@@ -1,0 +1,252 @@
+/**
+ * A running machine: the buffer, its workers, and the one who boots them, watches them and ends them. The booting thread
+ * never blocks; it looks at words of the buffer from time to time and takes no part in the protocol.
+ *
+ *   booting --all workers ready--> ready --run()--> running --halt--> ready (after reset) or closed
+ */
+
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { ActorOutcome, Program } from '../shared/actor/actor.ts'
+import type { ActorApi } from '../shared/actor/api.ts'
+import { actorsOf, layMachine, type MachineConfig } from '../shared/actor/machine.ts'
+import type { ActorKind } from '../shared/seam/actors.ts'
+import { hostNowNs } from '../shared/seam/clock.ts'
+import { HmmError } from '../shared/seam/error.ts'
+import { haltMachine } from '../shared/seam/halt.ts'
+import type { Task } from '../shared/seam/task.ts'
+import { describeActor } from '../shared/seam/trace.ts'
+import type { Violation } from '../shared/seam/violation.ts'
+import { type RemoteWorker, startRemote, workerFlags } from './remote.ts'
+import { Watch } from './watch.ts'
+
+/** One device. */
+export interface DeviceOptions {
+  /** Module URL of its driver. */
+  readonly driver: string
+  /** Pages of memory of its own. Default 0. */
+  readonly memoryPages?: number
+}
+
+/** How to boot a machine. Everything has a default that suits a laptop. */
+export interface BootOptions {
+  /** CPU actors, 1 to 16. Default 2. */
+  readonly cpus?: number
+  /** Drivers, one for each device: module URLs, or with memory of the device's own. Default none. */
+  readonly drivers?: readonly (string | DeviceOptions)[]
+  /** Pages that can be swapped out. Default 0. */
+  readonly swapPages?: number
+  /** Bytes of the machine's memory: 256 KiB to 4 GiB. Default 64 MiB. */
+  readonly bytes?: number
+  /** Dispatchers. Default 1. */
+  readonly notifiers?: number
+  readonly notify?: 'dispatcher' | 'inline'
+  /** Held locks, lock order, object lifetime and the oracles. Default true. */
+  readonly checked?: boolean
+  /** Probability of a short spin at each schedule point. Default 0. */
+  readonly noise?: number
+  readonly seed?: number
+}
+
+/** How a run ended, over all actors. */
+export interface RunOutcome {
+  /** Outcome of each actor, in the order of their numbers; missing for one that had to be terminated. */
+  readonly actors: readonly (ActorOutcome | undefined)[]
+  readonly violations: readonly Violation[]
+  /** The one error that ended the run, or null. */
+  readonly error: HmmError | null
+}
+
+interface Actor {
+  readonly kind: ActorKind
+  readonly index: number
+  readonly name: string
+  readonly remote: RemoteWorker<ActorApi>
+}
+
+const BOOT_DEADLINE_MS = 60_000
+/** After a halt every actor is back within a few steps; one that is not is stuck in code without any. */
+const STRAGGLER_MS = 400
+export const DEFAULT_BYTES = 64 * 1024 * 1024
+
+export class Machine {
+  readonly config: MachineConfig
+  private bootTask: Task
+  private readonly actors: readonly Actor[]
+  /** False once an actor had to be terminated, or the machine was closed. */
+  private whole = true
+  private closed = false
+
+  private constructor(config: MachineConfig, task: Task, actors: readonly Actor[]) {
+    this.config = config
+    this.bootTask = task
+    this.actors = actors
+  }
+
+  /** The booting thread's task: for audits while nothing runs, and for looking at words while something does. */
+  get task(): Task {
+    return this.bootTask
+  }
+
+  /** Can it be reset and run again? */
+  get reusable(): boolean {
+    return this.whole && !this.closed
+  }
+
+  /** Lays the machine out anew, as it was booted, with the same workers. Between runs, and only while it is reusable. */
+  reset(): void {
+    if (!this.reusable) throw new HmmError('HMM_ERR_STATE', 'a machine whose actors were terminated cannot be reset')
+    const { buffer } = this.task.words
+    this.bootTask = layMachine(this.config, this.task.nowNs, buffer as SharedArrayBuffer).task
+  }
+
+  /** Boots a machine and returns when every worker is ready. Throws HmmError; then nothing is left running. */
+  static async boot(options: BootOptions = {}): Promise<Machine> {
+    const devices = (options.drivers ?? []).map((one) => (typeof one === 'string' ? { driver: one } : one))
+    const drivers = devices.map(({ driver }) => driver)
+    const config: MachineConfig = {
+      cpus: options.cpus ?? 2,
+      notifiers: options.notify === 'inline' ? 0 : (options.notifiers ?? 1),
+      devices: devices.length,
+      deviceFrames: devices.map((device: DeviceOptions) => device.memoryPages ?? 0),
+      swapFrames: options.swapPages ?? 0,
+      bytes: options.bytes ?? DEFAULT_BYTES,
+      notify: options.notify ?? 'dispatcher',
+      checked: options.checked ?? true,
+      noise: options.noise ?? 0,
+      seed: options.seed ?? 1,
+      cores: availableParallelism(),
+    }
+    const { buffer, task } = layMachine(config, hostNowNs)
+    const actors = actorsOf(config)
+      .filter(({ kind }) => kind !== 'main')
+      .map(({ kind, index }) => startActor(kind, index))
+    const machine = new Machine(config, task, actors)
+    try {
+      await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers })))
+    } catch (error) {
+      await machine.close()
+      throw error
+    }
+    return machine
+  }
+
+  get actorNames(): readonly string[] {
+    return this.actors.map(({ name }) => name)
+  }
+
+  /** Ends one worker from outside, as a crash would. For tests of what happens then. */
+  killActor(kind: ActorKind, index: number): void {
+    const actor = this.actors.find((one) => one.kind === kind && one.index === index)
+    if (actor === undefined) throw new HmmError('HMM_ERR_CONFIG', `this machine has no ${kind} ${index}`)
+    void actor.remote.worker.terminate()
+  }
+
+  /**
+   * Runs a program to its end. `onTick` is called about every 50 ms while it runs. Never rejects and never hangs: an actor
+   * that dies, throws or stops moving ends the run, and is named in `error`.
+   */
+  async run(program: Program, onTick: (watch: Watch) => void = () => {}): Promise<RunOutcome> {
+    const watch = new Watch(this.task, this.actorNames)
+    const outcomes: (ActorOutcome | undefined)[] = this.actors.map(() => undefined)
+    const deaths: string[] = []
+    const parts = this.actors.map(async (actor, id) => {
+      try {
+        outcomes[id] = await actor.remote.calls.run(program)
+      } catch (error) {
+        // Only a death gets here: the calls themselves answer with outcomes.
+        this.whole = false
+        if (haltMachine(this.task.words, 'died', id)) deaths.push(deathOf(this.task, id, error))
+      }
+    })
+    const cpus = parts.filter((_, id) => this.actors[id]?.kind === 'cpu')
+    const ticker = setInterval(() => {
+      watch.tick(() => onTick(watch))
+    }, Watch.INTERVAL_MS)
+    await Promise.race([Promise.all(cpus), watch.halted])
+    haltMachine(this.task.words, 'finished', -1)
+    const stuck = await this.endStragglers(parts)
+    clearInterval(ticker)
+    watch.drainLog()
+    return this.judge(outcomes, deaths, stuck, watch)
+  }
+
+  /** Ends the machine. Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    haltMachine(this.task.words, 'interrupted', -1)
+    await Promise.all(this.actors.map(({ remote }) => remote.terminate()))
+  }
+
+  /** Waits for the actors of a halted machine; ends those that do not come back, and names them. */
+  private async endStragglers(parts: readonly Promise<void>[]): Promise<string[]> {
+    const pending = new Set(this.actors.keys())
+    const all = Promise.all(parts.map((part, id) => part.then(() => pending.delete(id))))
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([all, new Promise((resolve) => (timer = setTimeout(resolve, STRAGGLER_MS)))])
+    clearTimeout(timer)
+    const stuck = [...pending]
+    if (stuck.length > 0) this.whole = false
+    const names = stuck.map((id) => describeActor(this.task.words, id))
+    await Promise.all(stuck.map((id) => this.actors[id]?.remote.terminate()))
+    return names
+  }
+
+  /** The first cause is the one that counts; what came after it is its consequence. */
+  private judge(outcomes: (ActorOutcome | undefined)[], deaths: string[], stuck: string[], watch: Watch): RunOutcome {
+    const violations = [...outcomes.flatMap((one) => (one?.end === 'violation' ? [one.violation] : [])), ...watch.violations]
+    const failed = outcomes.find((one) => one?.end === 'failed')
+    let error: HmmError | null = null
+    if (failed?.end === 'failed') {
+      error = new HmmError(failed.code, `${failed.doing}: ${failed.message}`, { cause: failed.stack })
+    } else if (deaths[0] !== undefined) {
+      error = new HmmError('HMM_ERR_DIED', deaths[0])
+    } else if (watch.failure !== null) {
+      error = watch.failure
+    } else if (stuck[0] !== undefined && violations.length === 0) {
+      error = new HmmError('HMM_ERR_HUNG', `${stuck.join('; ')} did not stop after the halt`)
+    }
+    return { actors: outcomes, violations, error }
+  }
+}
+
+function startActor(kind: ActorKind, index: number): Actor {
+  const name = `${kind} ${index}`
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+  const url = new URL(`../workers/${kind}${extension}`, import.meta.url)
+  const remote = startRemote<ActorApi>(name, (port) => {
+    // stdout and stderr stay off the parent's: actors speak through the log ring.
+    return new Worker(url, {
+      name,
+      workerData: { port },
+      transferList: [port],
+      execArgv: workerFlags(),
+      stdout: true,
+      stderr: true,
+    })
+  })
+  return { kind, index, name, remote }
+}
+
+async function bootActor(actor: Actor, setup: Parameters<ActorApi['boot']>[0]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new HmmError('HMM_ERR_BOOT', `${actor.name} was not ready within ${BOOT_DEADLINE_MS / 1000} s`)),
+      BOOT_DEADLINE_MS,
+    )
+  })
+  const outcome = await Promise.race([actor.remote.calls.boot(setup), late]).finally(() => clearTimeout(timer))
+  if (!outcome.ok) throw new HmmError(outcome.code, outcome.message)
+}
+
+function deathOf(task: Task, id: number, error: unknown): string {
+  const how = error instanceof Error ? error.message : String(error)
+  return `${how} (${describeActor(task.words, id)})`
+}
+
+/** Boots a machine; see Machine.boot. */
+export function boot(options: BootOptions = {}): Promise<Machine> {
+  return Machine.boot(options)
+}

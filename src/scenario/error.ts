@@ -1,0 +1,12 @@
+/** A mistake in an input file: one sentence that names the place. Exit code 2. */
+import { HmmError } from '../../shared/seam/error.ts'
+
+export class InputError extends HmmError {
+  readonly file: string
+  readonly line: number
+  constructor(file: string, line: number, problem: string) {
+    super('HMM_ERR_INPUT', line > 0 ? `${file}:${line}: ${problem}` : `${file}: ${problem}`)
+    this.file = file
+    this.line = line
+  }
+}

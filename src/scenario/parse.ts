@@ -1,0 +1,167 @@
+/**
+ * The parser of sequential scenario files (`.scn`): one operation a line, `=> RESULT` where a real kernel's answer was
+ * recorded. The language is described in test/conformance/FORMAT.md. Every mistake is one sentence with file and line.
+ */
+import type { z } from 'zod'
+import type { ScenarioLine, ScenarioOp } from '../../shared/actor/ops.ts'
+import { InputError } from './error.ts'
+import * as token from './tokens.ts'
+
+export interface SequentialScenario {
+  readonly file: string
+  /** Name and purpose: the first comment line. */
+  readonly title: string
+  /** Words of the `# uses:` line. */
+  readonly uses: readonly string[]
+  readonly lines: readonly ScenarioLine[]
+  /** Devices that the scenario names: 0 to this, exclusive. */
+  readonly devices: number
+}
+
+/** Parses the text of `file`. Throws InputError. */
+export function parseSequential(file: string, text: string): SequentialScenario {
+  const lines: ScenarioLine[] = []
+  let title = ''
+  let uses: string[] = []
+  text.split('\n').forEach((raw, index) => {
+    const line = raw.trim()
+    if (line.startsWith('#')) {
+      if (title === '') title = line.slice(1).trim()
+      if (line.startsWith('# uses:')) uses = line.slice('# uses:'.length).trim().split(/\s+/).filter(Boolean)
+      return
+    }
+    if (line !== '') lines.push(parseLine(new Place(file, index + 1), line))
+  })
+  if (lines.length === 0) throw new InputError(file, 0, 'the file has no operations')
+  const named = lines.flatMap(({ op }) => ('device' in op ? [op.device + 1] : []))
+  return { file, title, uses, lines, devices: Math.max(0, ...named) }
+}
+
+/** Is this the text of a concurrent scenario: does its first significant line name it? */
+export function isConcurrent(text: string): boolean {
+  const first = text.split('\n').find((line) => line.trim() !== '' && !line.trim().startsWith('#'))
+  return first?.startsWith('scenario ') === true
+}
+
+class Place {
+  readonly file: string
+  readonly line: number
+  constructor(file: string, line: number) {
+    this.file = file
+    this.line = line
+  }
+
+  fail(problem: string): never {
+    throw new InputError(this.file, this.line, problem)
+  }
+}
+
+/** The words of one line, taken one by one. */
+class Words {
+  private readonly place: Place
+  private readonly op: string
+  private readonly words: string[]
+
+  constructor(place: Place, op: string, words: string[]) {
+    this.place = place
+    this.op = op
+    this.words = words
+  }
+
+  take<T>(schema: z.ZodType<T>, name: string): T {
+    const word = this.words.shift()
+    if (word === undefined) this.place.fail(`${this.op} needs ${name}`)
+    const result = schema.safeParse(word)
+    if (result.success) return result.data
+    this.place.fail(`${this.op}: ${result.error.issues[0]?.message ?? `bad ${name}`}, not ${JSON.stringify(word)}`)
+  }
+
+  /** The words do not go together: `problem` continues the name of the operation. */
+  fail(problem: string): never {
+    this.place.fail(`${this.op} ${problem}`)
+  }
+
+  more(): boolean {
+    return this.words.length > 0
+  }
+
+  end(): void {
+    if (this.words.length > 0) this.place.fail(`${this.op} does not take ${JSON.stringify(this.words[0])}`)
+  }
+}
+
+function parseLine(place: Place, line: string): ScenarioLine {
+  const parts = `${line} `.split(' => ') // the blank: an arrow at the end is one without a result
+  if (parts.length > 2) place.fail('" => " may occur once in a line')
+  const [name = '', ...rest] = (parts[0] ?? '').trim().split(/\s+/)
+  const parse = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined
+  if (parse === undefined)
+    place.fail(`unknown operation ${JSON.stringify(name)}; known are ${Object.keys(OPERATIONS).join(', ')}`)
+  const words = new Words(place, name, rest)
+  const op = parse(words)
+  words.end()
+  const expected = parts[1]?.trim()
+  if (expected === '') place.fail('nothing follows "=>"')
+  return expected === undefined ? { line: place.line, op } : { line: place.line, op, expected }
+}
+
+const handle = (w: Words) => w.take(token.handle, 'a HANDLE')
+const page = (w: Words) => w.take(token.page, 'a PAGE')
+const pages = (w: Words) => w.take(token.pages, 'a number of pages N')
+const mapped = (w: Words) => w.take(token.mapped, 'a number of pages N')
+const device = (w: Words) => w.take(token.device, 'a DEVICE')
+const value = (w: Words) => w.take(token.value, 'a VALUE')
+const prot = (w: Words) => w.take(token.prot, 'PROT')
+
+function deviceSpan<const O extends string>(op: O) {
+  return (w: Words) => ({ op, device: device(w), handle: handle(w), page: page(w), pages: pages(w) })
+}
+
+function deviceFile<const O extends string>(op: O) {
+  return (w: Words) => ({ op, device: device(w) })
+}
+
+function mmap(w: Words): ScenarioOp {
+  const op = { op: 'mmap' as const, handle: handle(w), pages: mapped(w), prot: prot(w), kind: w.take(token.mapKind, 'KIND') }
+  let huge: 'thp' | 'hugetlb' | undefined
+  let same: string | undefined
+  while (w.more()) {
+    const extra = w.take(token.mapExtra, 'thp, hugetlb or same=HANDLE')
+    if (extra === 'thp' || extra === 'hugetlb') {
+      if (huge !== undefined) w.fail('takes one of thp and hugetlb, once')
+      huge = extra
+    } else {
+      if (same !== undefined) w.fail('takes same= once')
+      same = extra.slice('same='.length)
+    }
+  }
+  return { ...op, ...(huge === undefined ? {} : { huge }), ...(same === undefined ? {} : { same }) }
+}
+
+const OPERATIONS: Readonly<Record<string, (words: Words) => ScenarioOp>> = {
+  mmap,
+  munmap: (w) => ({ op: 'munmap', handle: handle(w), page: page(w), pages: pages(w) }),
+  mprotect: (w) => ({ op: 'mprotect', handle: handle(w), page: page(w), pages: pages(w), prot: prot(w) }),
+  madvise: (w) => ({ op: 'madvise', handle: handle(w), page: page(w), pages: pages(w), advice: w.take(token.advice, 'ADVICE') }),
+  mremap: (w) => ({
+    op: 'mremap',
+    handle: handle(w),
+    pages: mapped(w),
+    mode: w.more() ? w.take(token.remapMode, 'a mode') : 'none',
+  }),
+  store: (w) => ({ op: 'store', handle: handle(w), page: page(w), value: value(w) }),
+  load: (w) => ({ op: 'load', handle: handle(w), page: page(w) }),
+  dread: deviceSpan('dread'),
+  dwrite: (w) => ({ op: 'dwrite', device: device(w), handle: handle(w), page: page(w), pages: pages(w), value: value(w) }),
+  snapshot: deviceSpan('snapshot'),
+  migrate_dev: deviceSpan('migrate_dev'),
+  migrate_sys: deviceSpan('migrate_sys'),
+  exclusive: deviceSpan('exclusive'),
+  check_exclusive: deviceSpan('check_exclusive'),
+  open: deviceFile('open'),
+  close: deviceFile('close'),
+  release: deviceFile('release'),
+  fork: () => ({ op: 'fork' }),
+  proc: (w) => ({ op: 'proc', process: w.take(token.process, 'a process number') }),
+  exit: (w) => ({ op: 'exit', process: w.take(token.process, 'a process number') }),
+}

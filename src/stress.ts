@@ -1,0 +1,197 @@
+/**
+ * Stress: real threads under load with all oracles, for a given time, then an audit of what is left.
+ */
+
+import { closeAudit, isQuiet, runMm } from '../shared/actor/rendezvous.ts'
+import { WORKLOADS } from '../shared/actor/workloads/index.ts'
+import { auditFrames, auditInventory, takeInventory } from '../shared/check/references.ts'
+import { checkSubset } from '../shared/check/subset.ts'
+import { auditSums } from '../shared/check/sum.ts'
+import { quietStore } from '../shared/seam/atomics.ts'
+import { HmmError } from '../shared/seam/error.ts'
+import { HISTOGRAM_NAMES, readHistogram, readStat, type StatName } from '../shared/seam/stats.ts'
+import { WIND_DOWN_AT } from '../shared/seam/superblock.ts'
+import type { Violation } from '../shared/seam/violation.ts'
+import { driverUrl } from './drivers.ts'
+import { RunFailure } from './failure.ts'
+import { Machine } from './machine.ts'
+
+export interface StressOptions {
+  /** Workload; default `mixed`. */
+  readonly profile?: string
+  /** CPU threads, 1 to 16. Default 2. */
+  readonly cpus?: number
+  /** Device families or driver URLs, one per device. Default two of `svm`. */
+  readonly devices?: readonly string[]
+  /** Seconds under load. Default 10. */
+  readonly seconds?: number
+  /** Probability of a spin of up to 20 us at each schedule point. Default 1/64. */
+  readonly noise?: number
+  readonly notify?: 'dispatcher' | 'inline'
+  readonly seed?: number
+  readonly bytes?: number
+  readonly checked?: boolean
+  /** Called about once a second. */
+  readonly onProgress?: (progress: StressProgress) => void
+  /** Ends the load early when aborted; the result says what there was until then. */
+  readonly signal?: AbortSignal
+}
+
+export interface StressProgress {
+  readonly seconds: number
+  readonly operations: number
+  readonly faults: number
+  readonly retries: number
+  readonly invalidations: number
+}
+
+export interface Latency {
+  readonly count: number
+  readonly p50_ns: number
+  readonly p90_ns: number
+  readonly p99_ns: number
+  readonly p999_ns: number
+  readonly max_ns: number
+}
+
+/** What `hmm stress --json` prints, apart from the frame that every document has. */
+export interface StressResult {
+  readonly profile: string
+  readonly era: 'sequence'
+  readonly seed: number
+  readonly seconds: number
+  readonly cpus: number
+  readonly devices: readonly string[]
+  readonly operations: number
+  readonly faults: number
+  readonly retries: number
+  /** Retries whose invalidation came from another actor. */
+  readonly retries_by_others: number
+  readonly longest_retry_chain: number
+  readonly invalidations: number
+  readonly migrations: number
+  readonly close_calls: Readonly<Record<string, number>>
+  readonly latency: Readonly<Record<string, Latency>>
+  readonly violations: readonly Violation[]
+  /** The load was ended early from outside. */
+  readonly interrupted: boolean
+}
+
+const DEFAULT_NOISE = 1 / 64
+
+/** Runs a stress load and audits it. Throws HmmError for bad options, RunFailure when the run itself failed. */
+export async function stress(options: StressOptions = {}): Promise<StressResult> {
+  const profile = options.profile ?? 'mixed'
+  const workload = WORKLOADS[profile]
+  if (workload === undefined) {
+    throw new HmmError(
+      'HMM_ERR_USAGE',
+      `there is no workload ${JSON.stringify(profile)}; there are: ${Object.keys(WORKLOADS).join(', ')}`,
+    )
+  }
+  const devices = options.devices ?? ['svm', 'svm']
+  const seconds = options.seconds ?? 10
+  if (!(seconds > 0)) throw new HmmError('HMM_ERR_USAGE', `a stress run lasts longer than ${seconds} s`)
+  const machine = await Machine.boot({
+    cpus: options.cpus ?? 2,
+    drivers: devices.map(driverUrl),
+    noise: options.noise ?? DEFAULT_NOISE,
+    notify: options.notify ?? 'dispatcher',
+    seed: options.seed ?? 1,
+    checked: options.checked ?? true,
+    ...(options.bytes === undefined ? {} : { bytes: options.bytes }),
+  })
+  try {
+    return await load(machine, profile, devices, seconds, options)
+  } finally {
+    await machine.close()
+  }
+}
+
+async function load(
+  machine: Machine,
+  profile: string,
+  devices: readonly string[],
+  seconds: number,
+  options: StressOptions,
+): Promise<StressResult> {
+  const { task, config } = machine
+  const workload = WORKLOADS[profile]
+  const audited = workload?.audited ?? []
+  const before = takeInventory(task)
+  const found: Violation[] = []
+  const began = performance.now()
+  let ran = 0
+  let reported = 0
+  let interrupted = false
+  const outcome = await machine.run({ kind: 'stress', profile, shape: { cpus: config.cpus, devices: config.devices } }, () => {
+    const elapsed = (performance.now() - began) / 1000
+    if (elapsed - reported >= 1) {
+      reported = elapsed
+      options.onProgress?.(progress(machine, elapsed))
+    }
+    if (ran === 0 && (elapsed >= seconds || options.signal?.aborted === true)) {
+      ran = elapsed
+      interrupted = elapsed < seconds
+      quietStore(task, WIND_DOWN_AT, 1)
+    }
+    if (isQuiet(task)) {
+      found.push(
+        ...checkSubset(task, config.devices),
+        ...auditFrames(task, [runMm(task)]),
+        ...auditSums(task, runMm(task), audited),
+      )
+      closeAudit(task)
+    }
+  })
+  if (outcome.error !== null) throw new RunFailure(outcome.error.code, outcome.error.message, { cause: outcome.error.cause })
+  if (outcome.violations.length === 0) found.push(...auditInventory(task, before))
+  return {
+    profile,
+    era: 'sequence',
+    seed: config.seed,
+    seconds: Math.round((ran === 0 ? (performance.now() - began) / 1000 : ran) * 1000) / 1000,
+    cpus: config.cpus,
+    devices,
+    ...totals(machine),
+    violations: [...outcome.violations, ...found],
+    interrupted,
+  }
+}
+
+function progress(machine: Machine, seconds: number): StressProgress {
+  const stat = statReader(machine)
+  return {
+    seconds,
+    operations: stat('operations'),
+    faults: stat('faults'),
+    retries: stat('retries'),
+    invalidations: stat('invalidations'),
+  }
+}
+
+function totals(machine: Machine) {
+  const stat = statReader(machine)
+  const latency: Record<string, Latency> = {}
+  for (const name of HISTOGRAM_NAMES) {
+    const { count, ns } = readHistogram(machine.task.words, machine.actorNames.length, name, [0.5, 0.9, 0.99, 0.999, 1])
+    if (count === 0) continue
+    const [p50_ns = 0, p90_ns = 0, p99_ns = 0, p999_ns = 0, max_ns = 0] = ns
+    latency[name] = { count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns }
+  }
+  return {
+    operations: stat('operations'),
+    faults: stat('faults'),
+    retries: stat('retries'),
+    retries_by_others: stat('retriesByOthers'),
+    longest_retry_chain: stat('longestRetryChain'),
+    invalidations: stat('invalidations'),
+    migrations: stat('migrations'),
+    close_calls: { PG: stat('savedByRetry') + stat('savedByShootdown') },
+    latency,
+  }
+}
+
+function statReader(machine: Machine): (name: StatName) => number {
+  return (name) => readStat(machine.task.words, machine.actorNames.length, name)
+}

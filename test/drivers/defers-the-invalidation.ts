@@ -1,0 +1,23 @@
+/** A faulty svm: its callback stores the sequence, but leaves the unmapping to the service (known race 17). */
+import { defineDriver } from '../../shared/device/index.ts'
+import svm from '../../shared/drivers/svm.ts'
+
+export default defineDriver({
+  ...svm,
+  name: 'defers-the-invalidation',
+  invalidate(dev, mirror, range, seq) {
+    if (dev.blockable(range)) dev.lock(mirror)
+    else if (!dev.tryLock(mirror)) return false
+    dev.setSeq(mirror, seq)
+    // The mistake: the device goes on using the range until the service comes round to it.
+    if (!dev.queueWork(0, mirror, dev.start(range), dev.last(range))) dev.unmap(mirror, dev.start(range), dev.last(range))
+    dev.unlock(mirror)
+    return true
+  },
+  work(dev, item) {
+    const [mirror = 0, start = 0, last = 0] = item.args
+    dev.lock(mirror as Parameters<typeof dev.lock>[0])
+    dev.unmap(mirror as Parameters<typeof dev.lock>[0], start >>> 0, last >>> 0)
+    dev.unlock(mirror as Parameters<typeof dev.lock>[0])
+  },
+})

@@ -1,0 +1,14 @@
+/** A driver whose fault service loops without end after a while: nothing in the loop can notice a halt. */
+import { defineDriver } from '../../shared/device/index.ts'
+import svm from '../../shared/drivers/svm.ts'
+
+const CALLS_AT = 1
+
+export default defineDriver({
+  ...svm,
+  name: 'loops',
+  serviceFault(dev, mirror, fault) {
+    if (dev.add(dev.word(CALLS_AT), 1) > 200) for (;;) Math.imul(3, 5)
+    return svm.serviceFault?.(dev, mirror, fault) ?? 0
+  },
+})

@@ -1,0 +1,33 @@
+/**
+ * Can the oracles fail? Four drivers that each make one historic mistake; stress with noise must report every one of them
+ * within 30 s, and say which oracle, which device, which page, and which two operations met.
+ */
+import t from 'tap'
+import { stress } from '../../src/stress.ts'
+
+const MISTAKES = [
+  { driver: 'skips-the-check', oracles: ['PG', 'PERM', 'SUB'] },
+  { driver: 'checks-before-the-lock', oracles: ['PG', 'PERM', 'SUB'] },
+  { driver: 'forgets-the-sequence', oracles: ['PG', 'PERM', 'SUB'] },
+  { driver: 'defers-the-invalidation', oracles: ['PG', 'PERM', 'SUB'] },
+]
+
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+
+for (const { driver, oracles } of MISTAKES) {
+  t.test(`a driver that ${driver.replaceAll('-', ' ')} is found`, async (t) => {
+    const url = new URL(`../drivers/${driver}${extension}`, import.meta.url).href
+    const result = await stress({ seconds: 30, cpus: 2, devices: [url, url, url, url], seed: 11 })
+    const found = result.violations[0]
+    t.ok(found !== undefined, 'something was reported')
+    if (found === undefined) return
+    t.ok(oracles.includes(found.oracle), `by an oracle that sees stale entries: ${found.oracle}`)
+    t.type(found.device, 'number')
+    t.type(found.page, 'number')
+    t.match(found.message, /device \d.* [A-Z]\+\d+/, 'the message names device and page')
+    t.equal(found.operations?.length, 2, `and both operations: ${found.operations?.join(' / ')}`)
+    t.match(found.operations?.[0], /^engine \d, d(read|write|add) of [A-Z]\+\d+/)
+    t.match(found.operations?.[1], /^cpu \d, (madvise|munmap|mprotect|mmap|fork|store|add)/)
+    t.ok(result.seconds < 30, `after ${result.seconds} s`)
+  })
+}

@@ -1,0 +1,4 @@
+/** A cpu: user code, and the kernel code that it enters. */
+import { hostActor } from './host.ts'
+
+hostActor()

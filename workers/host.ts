@@ -1,0 +1,57 @@
+/**
+ * What all actor workers have in common: a port to the booting thread, the two calls behind it, the clock. Nothing of the
+ * protocol passes here; once `run` is called the thread belongs to shared/actor until the machine halts.
+ */
+import { type MessagePort, workerData } from 'node:worker_threads'
+import { expose } from 'comlink'
+import { installOracles, runActor } from '../shared/actor/actor.ts'
+import type { ActorApi, ActorSetup, BootOutcome } from '../shared/actor/api.ts'
+import { asDriver, registerDriver } from '../shared/device/registry.ts'
+import { registerMm } from '../shared/mm/mm.ts'
+import { hostNowNs } from '../shared/seam/clock.ts'
+import { HmmError } from '../shared/seam/error.ts'
+import { Task } from '../shared/seam/task.ts'
+
+/** Serves the booting thread on the port it passed. */
+export function hostActor(): void {
+  const { port } = workerData as { port: MessagePort }
+  let task: Task | undefined
+  const api: ActorApi = {
+    async boot(setup) {
+      try {
+        task = await bootTask(setup)
+        return { ok: true }
+      } catch (error) {
+        return refusal(error)
+      }
+    },
+    run(program) {
+      if (task === undefined) return { end: 'failed', code: 'HMM_ERR_BOOT', message: 'run before boot', doing: '', stack: '' }
+      return runActor(task, program)
+    },
+  }
+  expose(api, port)
+}
+
+async function bootTask(setup: ActorSetup): Promise<Task> {
+  const task = new Task({ buffer: setup.buffer, actor: setup.actor, nowNs: hostNowNs })
+  registerMm(task)
+  for (const [device, url] of setup.drivers.entries()) registerDriver(task, device, asDriver(await load(url), url))
+  installOracles(task)
+  return task
+}
+
+async function load(url: string): Promise<unknown> {
+  try {
+    const module = (await import(url)) as { default?: unknown }
+    return module.default
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    throw new HmmError('HMM_ERR_DRIVER', `the driver ${url} could not be loaded: ${text}`, { cause: error })
+  }
+}
+
+function refusal(error: unknown): BootOutcome {
+  const code = error instanceof HmmError ? error.code : 'HMM_ERR_BOOT'
+  return { ok: false, code, message: error instanceof Error ? error.message : String(error) }
+}

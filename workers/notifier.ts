@@ -1,0 +1,4 @@
+/** A dispatcher: runs the callbacks of invalidations, one request at a time. */
+import { hostActor } from './host.ts'
+
+hostActor()
