@@ -287,9 +287,15 @@ export class DeviceContext {
     return readRetry(this.task, mirrorSub(mirror), seq)
   }
 
-  /** Says that a fill attempt was thrown away, for the statistics. `chain` is how many in a row for one fault. */
+  /**
+   * Says that a fill attempt was thrown away, for the statistics. `chain` is how many in a row for one fault. Who made the
+   * last invalidation decides whether it counts as a race.
+   */
   countRetry(mirror: Mirror, chain: number): void {
-    countRetry(this.task, mirror, chain)
+    const { task } = this
+    countStat(task, STAT.retries)
+    if (subLastOrigin(task, mirrorSub(mirror)) !== task.id) countStat(task, STAT.retriesByOthers)
+    maxStat(task, STAT.longestRetryChain, chain)
   }
 
   /* ---- installing ---- */
@@ -336,13 +342,9 @@ export class DeviceContext {
 
   /** Is valid entry `i` the page of zeros? */
   rangeIsZero(range: Range, i: number): boolean {
-    const { task, encoding } = this
-    encoding.load(task, rangeEncodingAt(range))
-    const at = rangePfnAt(task, range, i)
-    return (
-      encoding.wantsPage(get(task, at), get(task, at + 1)) &&
-      pfnFrame(get(task, at), get(task, at + 1), encoding.shift) === ZERO_FRAME
-    )
+    if (!this.rangeHas(range, i, false)) return false
+    const at = rangePfnAt(this.task, range, i)
+    return pfnFrame(get(this.task, at), get(this.task, at + 1), this.encoding.shift) === ZERO_FRAME
   }
 
   /* ---- the driver as its own copy engine (ioctl) ---- */
@@ -394,11 +396,4 @@ export class DeviceContext {
     probe(this.task, PROBE.deviceTouch, this.device, mirror, vpn, pte, generation, write ? 1 : 0)
     return frameData(this.task, mirrorPteFrame(pte))
   }
-}
-
-/** Counts a retry of a fill for `mirror`; by whom it was caused decides whether it counts as a race. */
-export function countRetry(task: Task, mirror: Mirror, chain: number): void {
-  countStat(task, STAT.retries)
-  if (subLastOrigin(task, mirrorSub(mirror)) !== task.id) countStat(task, STAT.retriesByOthers)
-  maxStat(task, STAT.longestRetryChain, chain)
 }
