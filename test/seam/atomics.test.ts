@@ -26,7 +26,7 @@ import { meet } from '../support/meet.ts'
 import { solo, violationOf } from '../support/solo.ts'
 import { stepped } from '../support/stepped.ts'
 
-const KIND = objectKind(31, 'object under test', 32)
+const KIND = objectKind(31, 'test object', 32)
 const SUM = 0
 const BITS = 1
 const TURNS = 2
@@ -136,7 +136,7 @@ if (isMainThread) {
         freeObject(task, KIND, object)
         t.match(
           violationOf(() => access(task, object + offset)),
-          /^LIFE: word \d+ belongs to an object that was freed/,
+          new RegExp(`^LIFE: word ${offset} of a test object is touched after it was freed, freed by`),
           name,
         )
       }

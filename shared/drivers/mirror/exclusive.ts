@@ -7,6 +7,7 @@ import { type DeviceContext, EBUSY, EPERM, type IoctlRequest, type IoctlResult, 
 import { BATCH, EXCLUSIVE_BIT } from './format.ts'
 import { copyOut } from './transfer.ts'
 
+/** Takes the pages of a request for atomic access: all of them, or -EBUSY. Takes mmap_sem for reading. */
 export function exclusive(dev: DeviceContext, mirror: Mirror, request: IoctlRequest): IoctlResult {
   dev.mmapReadLock(mirror)
   let taken = true

@@ -24,6 +24,7 @@ import { copyOut } from './transfer.ts'
 
 const failed = (errno: number): IoctlResult => ({ errno, cpages: 0, faults: 0 })
 
+/** migrate_dev: 0 and the values, -ENOENT when a page has no entry afterwards, -EINVAL for what cannot move at all. */
 export function migrateToDevice(dev: DeviceContext, mirror: Mirror, request: IoctlRequest): IoctlResult {
   dev.mmapReadLock(mirror)
   const errno = eachPiece(dev, mirror, request, SELECT_SYSTEM, (migration, writable) => {
@@ -39,6 +40,7 @@ export function migrateToDevice(dev: DeviceContext, mirror: Mirror, request: Ioc
   return cpages === request.pages ? { errno: 0, cpages, faults: 0, values } : failed(-ENOENT)
 }
 
+/** migrate_sys: `cpages` counts the pages that came back from this device. Takes mmap_sem for reading. */
 export function migrateToSystem(dev: DeviceContext, mirror: Mirror, request: IoctlRequest): IoctlResult {
   let cpages = 0
   dev.mmapReadLock(mirror)

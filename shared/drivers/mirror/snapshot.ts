@@ -11,6 +11,7 @@ import {
 } from '../../device/index.ts'
 import { BATCH, FORMAT, RETRY_BUDGET_NS } from './format.ts'
 
+/** One permission word per page. -EFAULT for a dead mirror, -EBUSY when invalidations never let it finish. */
 export function snapshot(dev: DeviceContext, mirror: Mirror, request: IoctlRequest): IoctlResult {
   const perms: string[] = []
   const range = dev.createRange(BATCH, FORMAT)

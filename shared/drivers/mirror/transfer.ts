@@ -17,6 +17,7 @@ import {
 } from '../../device/index.ts'
 import { BATCH, FORMAT, RETRY_BUDGET_NS } from './format.ts'
 
+/** dread and dwrite: `cpages` copied and `faults` served, also when it fails half way. No lock held. */
 export function transfer(dev: DeviceContext, mirror: Mirror, request: IoctlRequest, write: boolean): IoctlResult {
   const values: number[] = []
   let cpages = 0
