@@ -48,7 +48,7 @@ export function stressLines(result: StressResult): string[] {
   const perSecond = (n: number) => grouped(n / result.seconds)
   const share = (n: number) => (result.faults === 0 ? '0' : ((100 * n) / result.faults).toFixed(1))
   return [
-    `stress ${result.profile}: ${result.cpus} cpus, ${result.devices.length} devices (${result.devices.join(', ')}), ${result.seconds.toFixed(1)} s, seed ${result.seed}`,
+    `stress ${result.profile}: ${result.cpus} cpus, ${result.devices.length} devices (${listed(result.devices)}), ${result.seconds.toFixed(1)} s, seed ${result.seed}`,
     `  operations      ${grouped(result.operations)} (${perSecond(result.operations)}/s)`,
     `  device faults   ${grouped(result.faults)} (${perSecond(result.faults)}/s)`,
     `  retries         ${grouped(result.retries)}: ${share(result.retries)} per 100 faults, ${share(result.retries_by_others)} caused by another actor; longest chain ${result.longest_retry_chain}`,
@@ -60,6 +60,13 @@ export function stressLines(result: StressResult): string[] {
     `  close calls     ${grouped(Object.values(result.close_calls).reduce((a, b) => a + b, 0))}: a stale entry was kept out by a retry, or a flush waited for an access in flight`,
     ...verdictLines(result),
   ]
+}
+
+/** `svm*4, mirror`: as --devices takes them. */
+function listed(devices: readonly string[]): string {
+  const counts = new Map<string, number>()
+  for (const device of devices) counts.set(device, (counts.get(device) ?? 0) + 1)
+  return [...counts].map(([device, count]) => (count === 1 ? device : `${device}*${count}`)).join(', ')
 }
 
 function verdictLines(result: StressResult): string[] {
