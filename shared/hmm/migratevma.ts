@@ -41,8 +41,9 @@ import {
 import { framePut, ZERO_FRAME } from '../frame/zones.ts'
 import { EINVAL } from '../memory/errno.ts'
 import type { WordAt } from '../memory/words.ts'
+import { type AnonVma, NO_OWNER, pinOwner, unpinOwner } from '../mm/anonvma.ts'
 import { makeMigrationEntry, mappingOf, removeMigrationEntries, unmapForMigration } from '../mm/migration.ts'
-import { mmFamily, mmRoot } from '../mm/mm.ts'
+import { mmRoot } from '../mm/mm.ts'
 import { allocLeaf, ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, unlockLeaf } from '../mm/pagetable.ts'
 import {
   PTE_DIRTY,
@@ -57,7 +58,6 @@ import {
 } from '../mm/pte.ts'
 import { flushTlb } from '../mm/shootdown.ts'
 import {
-  prepareOwner,
   VM_HUGETLB,
   VM_WRITE,
   type Vma,
@@ -66,8 +66,10 @@ import {
   vmaIsAnonymous,
   vmaLast,
   vmaMm,
+  vmaOwner,
   vmaStart,
 } from '../mm/vma.ts'
+import { prepareOwner } from '../mm/vmalink.ts'
 import { clearEntry } from '../mm/zap.ts'
 import { NOTIFY } from '../notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
@@ -113,14 +115,16 @@ export interface Migration {
   readonly faultFrame: number
   readonly src: Int32Array
   readonly dst: Int32Array
+  /** Pinned owner of each source frame. Kept by setup until finalize. */
+  readonly owners: Int32Array
   /** Pages that move, after setup. */
   cpages: number
 }
 
 /** Begins a migration of [start, last] of `vma`; nothing is chosen yet. */
-export function newMigration(options: Omit<Migration, 'src' | 'dst' | 'cpages'>): Migration {
+export function newMigration(options: Omit<Migration, 'src' | 'dst' | 'owners' | 'cpages'>): Migration {
   const pages = Math.max(0, options.last - options.start + 1)
-  return { ...options, src: new Int32Array(pages), dst: new Int32Array(pages), cpages: 0 }
+  return { ...options, src: new Int32Array(pages), dst: new Int32Array(pages), owners: new Int32Array(pages), cpages: 0 }
 }
 
 /**
@@ -157,6 +161,7 @@ export function migrateDeviceSetup(task: Task, migration: Migration, first: Fram
     if (!frameGetUnlessZero(task, frame)) continue
     if (frameTryLock(task, frame)) {
       src[i] = migrateEntry(frame, MIGRATE_VALID | MIGRATE_MIGRATE)
+      keepOwner(task, migration, i, frame)
       isolate(task, migration, i)
       if (((src[i] as number) & MIGRATE_MIGRATE) !== 0) migration.cpages++
     } else {
@@ -197,8 +202,8 @@ export function migrateFinalize(task: Task, migration: Migration): void {
     const moved = (from & MIGRATE_MIGRATE) !== 0 && (to & MIGRATE_VALID) !== 0
     if ((from & MIGRATE_VALID) !== 0) {
       const frame = migrateFrame(from)
-      removeMigrationEntries(task, frame, moved ? migrateFrame(to) : frame)
-      releaseSource(task, migration, frame)
+      removeMigrationEntries(task, frame, moved ? migrateFrame(to) : frame, migration.owners[i] as AnonVma)
+      releaseSource(task, migration, i, frame)
     }
     if ((to & MIGRATE_VALID) !== 0) {
       frameUnlock(task, migrateFrame(to))
@@ -222,6 +227,7 @@ function collectLeaf(task: Task, migration: Migration, vpn: number): number {
     const at = entryAt(leaf, LEAF_LEVEL, page)
     src[page - start] = choose(task, migration, get(task, at))
     if (((src[page - start] as number) & MIGRATE_VALID) === 0) continue
+    keepOwner(task, migration, page - start, migrateFrame(src[page - start] as number))
     // While the lock still proves that nobody has come between: whoever sees the entry gone sees the TLBs flushed, too.
     if (makeMigrationEntry(task, at, migrateFrame(src[page - start] as number))) flush = true
   }
@@ -262,8 +268,8 @@ function isolate(task: Task, migration: Migration, i: number): void {
     framePins(task, frame) === 0
   )
     return
-  removeMigrationEntries(task, frame, frame)
-  releaseSource(task, migration, frame)
+  removeMigrationEntries(task, frame, frame, migration.owners[i] as AnonVma)
+  releaseSource(task, migration, i, frame)
   migration.src[i] = 0
 }
 
@@ -273,7 +279,15 @@ function expectedRefs(task: Task, migration: Migration, frame: Frame): number {
   return 1 + cached + (frame === migration.faultFrame ? 1 : 0)
 }
 
-function releaseSource(task: Task, migration: Migration, frame: Frame): void {
+/** Pins the owner of a chosen frame, which is locked: when all its entries are gone, the areas may go, too. */
+function keepOwner(task: Task, migration: Migration, i: number, frame: Frame): void {
+  migration.owners[i] = (frameFlags(task, frame) & FRAME_ANON) !== 0 ? pinOwner(task, frame) : NO_OWNER
+}
+
+function releaseSource(task: Task, migration: Migration, i: number, frame: Frame): void {
+  const owner = migration.owners[i] as AnonVma
+  if (owner !== NO_OWNER) unpinOwner(task, owner)
+  migration.owners[i] = NO_OWNER
   if (frame !== migration.faultFrame) frameUnlock(task, frame)
   framePut(task, frame)
 }
@@ -298,7 +312,7 @@ function fillEmpty(task: Task, migration: Migration, vpn: number, frame: Frame):
   const { vma } = migration
   const mm = vmaMm(task, vma)
   if (!vmaIsAnonymous(task, vma) || allocLeaf(task, mm, mmRoot(task, mm), vpn) === NO_TABLE) return false
-  prepareOwner(task, vma)
+  if (!prepareOwner(task, vma)) return false
   const leaf = lockLeaf(task, mmRoot(task, mm), vpn)
   if (leaf === NO_TABLE) return false
   const filled = fillLocked(task, migration, entryAt(leaf, LEAF_LEVEL, vpn), vpn, frame)
@@ -315,7 +329,7 @@ function fillLocked(task: Task, migration: Migration, at: WordAt, vpn: number, f
     clearEntry(task, at)
     flushTlb(task, vmaMm(task, vma))
   }
-  frameSetMapping(task, frame, mmFamily(task, vmaMm(task, vma)), vmaIndex(task, vma, vpn))
+  frameSetMapping(task, frame, vmaOwner(task, vma), vmaIndex(task, vma, vpn))
   frameSetFlags(task, frame, FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY)
   frameGet(task, frame)
   frameMapInc(task, frame)

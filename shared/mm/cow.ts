@@ -22,12 +22,15 @@ import {
   frameCopy,
   frameFlags,
   frameGet,
+  frameIndex,
   frameMapDec,
   frameMapInc,
   frameMaps,
   frameRefs,
   frameSetFlags,
   frameSetMapping,
+  frameTryLock,
+  frameUnlock,
   NO_FRAME,
 } from '../frame/frames.ts'
 import { frameAlloc, framePut, SYSTEM_ZONE, ZERO_FRAME } from '../frame/zones.ts'
@@ -38,11 +41,12 @@ import { atomicOr } from '../seam/atomics.ts'
 import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { FAULT } from './faultcode.ts'
-import { mmFamily, mmRoot } from './mm.ts'
+import { mmRoot } from './mm.ts'
 import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
 import { makePte, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, pteFrame, ptePresent, pteWritable } from './pte.ts'
 import { flushTlb } from './shootdown.ts'
-import { prepareOwner, type Vma, vmaIndex, vmaIsShared, vmaMm } from './vma.ts'
+import { type Vma, vmaIndex, vmaIsShared, vmaMm, vmaOwner } from './vma.ts'
+import { prepareOwner } from './vmalink.ts'
 import { clearEntry } from './zap.ts'
 
 const WRITABLE = PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG
@@ -51,7 +55,7 @@ const WRITABLE = PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG
 export function writeProtectFault(task: Task, vma: Vma, vpn: number, leaf: Table, entry: number): number {
   const at = entryAt(leaf, LEAF_LEVEL, vpn)
   const frame = pteFrame(entry)
-  if (vmaIsShared(task, vma) || mayReuse(task, frame)) {
+  if (vmaIsShared(task, vma) || mayReuse(task, vma, frame)) {
     atomicOr(task, at, WRITABLE)
     unlockLeaf(task, leaf)
     return FAULT.done
@@ -63,25 +67,30 @@ export function writeProtectFault(task: Task, vma: Vma, vpn: number, leaf: Table
   return result
 }
 
-/** Is this entry the only holder of an anonymous frame? Leaf lock held, so no fork of this mm can share it meanwhile. */
-function mayReuse(task: Task, frame: Frame): boolean {
+/**
+ * Is this entry the only holder of an anonymous frame? Then the frame becomes the area's own: reverse walks need no longer
+ * visit the areas it was shared with. Leaf lock held, so no fork of this mm can share it meanwhile.
+ */
+function mayReuse(task: Task, vma: Vma, frame: Frame): boolean {
   const flags = frameFlags(task, frame)
   if ((flags & FRAME_ANON) === 0) return false
   if ((flags & FRAME_EXCLUSIVE) !== 0) return true
-  if (frameMaps(task, frame) !== 1 || frameRefs(task, frame) !== 1) return false
+  if (frameMaps(task, frame) !== 1 || frameRefs(task, frame) !== 1 || !frameTryLock(task, frame)) return false
   frameSetFlags(task, frame, FRAME_EXCLUSIVE)
+  frameSetMapping(task, frame, vmaOwner(task, vma), frameIndex(task, frame))
+  frameUnlock(task, frame)
   return true
 }
 
 /** Replaces `old`, of which the caller has a reference, by a copy. Another fault may be faster: then nothing is done. */
 function copyPage(task: Task, vma: Vma, vpn: number, old: Frame): number {
   const mm = vmaMm(task, vma)
-  prepareOwner(task, vma)
+  if (!prepareOwner(task, vma)) return FAULT.oom
   const fresh = frameAlloc(task, SYSTEM_ZONE, FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY)
   if (fresh === NO_FRAME) return FAULT.oom
   if (old === ZERO_FRAME) frameClear(task, fresh)
   else frameCopy(task, fresh, old)
-  frameSetMapping(task, fresh, mmFamily(task, mm), vmaIndex(task, vma, vpn))
+  frameSetMapping(task, fresh, vmaOwner(task, vma), vmaIndex(task, vma, vpn))
   const range = rangeInit(task, mm, vpn, vpn, NOTIFY.clear)
   invalidateRangeStart(task, range)
   const leaf = lockLeaf(task, mmRoot(task, mm), vpn)

@@ -21,11 +21,12 @@ import { FAULT } from './faultcode.ts'
 import { fileFault } from './filefault.ts'
 import { installIfEmpty } from './install.ts'
 import { waitForMigration } from './migration.ts'
-import { mmFamily, mmRoot } from './mm.ts'
+import { mmRoot } from './mm.ts'
 import { allocLeaf, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, type Table, unlockLeaf } from './pagetable.ts'
 import { makePte, PTE_DIRTY, PTE_KIND, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, pteKind, ptePresent, pteWritable } from './pte.ts'
 import { swapIn } from './swap.ts'
-import { prepareOwner, VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaIsAnonymous, vmaMm } from './vma.ts'
+import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaIsAnonymous, vmaMm, vmaOwner } from './vma.ts'
+import { prepareOwner } from './vmalink.ts'
 
 /**
  * Serves a fault on page `vpn` of `vma`, for writing if `write`. Rights were checked by the caller against the area.
@@ -81,10 +82,10 @@ function anonymousFault(task: Task, vma: Vma, vpn: number, write: boolean): numb
     installIfEmpty(task, vma, vpn, makePte(ZERO_FRAME, PTE_YOUNG)) // lost: somebody mapped it, which is as good
     return FAULT.done
   }
-  prepareOwner(task, vma)
+  if (!prepareOwner(task, vma)) return FAULT.oom
   const frame = frameAllocZeroed(task, FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY)
   if (frame === NO_FRAME) return FAULT.oom
-  frameSetMapping(task, frame, mmFamily(task, vmaMm(task, vma)), vmaIndex(task, vma, vpn))
+  frameSetMapping(task, frame, vmaOwner(task, vma), vmaIndex(task, vma, vpn))
   const rights = (vmaFlags(task, vma) & VM_WRITE) !== 0 ? PTE_WRITE : 0
   if (!installIfEmpty(task, vma, vpn, makePte(frame, rights | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG))) framePut(task, frame)
   return FAULT.done

@@ -23,10 +23,11 @@ import type { Task } from '../seam/task.ts'
 import { FAULT } from './faultcode.ts'
 import { fileSize, findCached, findOrAddCached } from './file.ts'
 import { installIfEmpty } from './install.ts'
-import { mmFamily, mmRoot } from './mm.ts'
+import { mmRoot } from './mm.ts'
 import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
 import { makePte, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG } from './pte.ts'
-import { prepareOwner, VM_WRITE, type Vma, vmaFile, vmaFlags, vmaIndex, vmaIsShared, vmaLast, vmaMm, vmaStart } from './vma.ts'
+import { VM_WRITE, type Vma, vmaFile, vmaFlags, vmaIndex, vmaIsShared, vmaLast, vmaMm, vmaOwner, vmaStart } from './vma.ts'
+import { prepareOwner } from './vmalink.ts'
 
 /** Pages mapped around a read fault (kernel: fault_around_bytes, 64 KiB). */
 const FAULT_AROUND = 16
@@ -55,11 +56,11 @@ function sharedBits(task: Task, vma: Vma, write: boolean): number {
 }
 
 function mapCopy(task: Task, vma: Vma, vpn: number, cached: Frame): number {
-  prepareOwner(task, vma)
+  if (!prepareOwner(task, vma)) return FAULT.oom
   const copy = frameAlloc(task, SYSTEM_ZONE, FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY)
   if (copy === NO_FRAME) return FAULT.oom
   frameCopy(task, copy, cached)
-  frameSetMapping(task, copy, mmFamily(task, vmaMm(task, vma)), vmaIndex(task, vma, vpn))
+  frameSetMapping(task, copy, vmaOwner(task, vma), vmaIndex(task, vma, vpn))
   const entry = makePte(copy, PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG)
   if (!installIfEmpty(task, vma, vpn, entry)) framePut(task, copy)
   return FAULT.done

@@ -52,12 +52,8 @@ import { flushTlb } from './shootdown.ts'
 import {
   createVma,
   findVma,
-  linkVma,
-  lockRmaps,
   NO_VMA,
   nextVma,
-  prepareOwner,
-  unlockRmaps,
   VM_DONTFORK,
   VM_WIPEONFORK,
   type Vma,
@@ -70,6 +66,7 @@ import {
   vmaPgoff,
   vmaStart,
 } from './vma.ts'
+import { copyOwner, linkVma, lockRmaps, unlockRmaps } from './vmalink.ts'
 
 /** A child of `parent` with process number `asid` and one user; NO_MM when memory is out, and then nothing is left of it. */
 export function fork(task: Task, parent: Mm, asid: number): Mm {
@@ -93,9 +90,9 @@ function copyArea(task: Task, child: Mm, vma: Vma): boolean {
   if ((flags & VM_DONTFORK) !== 0) return true
   const copy = createVma(task, child, flags, vmaFile(task, vma), vmaPgoff(task, vma))
   if (copy === NO_VMA) return false
-  linkVma(task, copy, vmaStart(task, vma), vmaLast(task, vma))
+  linkVma(task, copy, vmaStart(task, vma), vmaLast(task, vma), vma)
   if ((flags & VM_WIPEONFORK) !== 0 || vmaIsShared(task, vma) || !vmaOwns(task, vma)) return true
-  prepareOwner(task, copy)
+  if (!copyOwner(task, vma, copy, true)) return false
   return copyEntries(task, child, vma)
 }
 

@@ -17,6 +17,15 @@ import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, unlockLeaf } from './pagetable
 import { pteFrame, ptePresent, pteWritable } from './pte.ts'
 import { findVma, NO_VMA, VM_READ, VM_WRITE, vmaFlags, vmaStart } from './vma.ts'
 
+/** Is page `vpn` present, and if `write`, writable? mmap_sem held. */
+export function isUsable(task: Task, mm: Mm, vpn: number, write: boolean): boolean {
+  const leaf = lockLeaf(task, mmRoot(task, mm), vpn)
+  if (leaf === NO_TABLE) return false
+  const entry = get(task, entryAt(leaf, LEAF_LEVEL, vpn))
+  unlockLeaf(task, leaf)
+  return ptePresent(entry) && (!write || pteWritable(entry))
+}
+
 /**
  * The frame of page `vpn` with a reference for the caller, or -EFAULT (no area, or not the right) or -ENOMEM. Caller holds
  * mmap_sem for reading. The reference keeps the frame, not the mapping: it may be replaced at once.

@@ -18,7 +18,8 @@ import { downRead, downWrite, upRead, upWrite } from '../sync/rwsem.ts'
 import { handleFault } from './fault.ts'
 import { FAULT } from './faultcode.ts'
 import { gatherBegin, gatherEnd } from './gather.ts'
-import { mergeAround } from './merge.ts'
+import { isUsable } from './gup.ts'
+import { mergeWithNeighbours } from './merge.ts'
 import { splitEdges } from './munmap.ts'
 import {
   findVma,
@@ -36,6 +37,7 @@ import {
   vmaIsAnonymous,
   vmaIsShared,
   vmaLast,
+  vmaMm,
   vmaSetFlags,
   vmaStart,
 } from './vma.ts'
@@ -75,7 +77,6 @@ export function madvise(task: Task, mm: Mm, start: number, pages: number, advice
   }
   downWrite(task, mmapSem(mm), MMAP_SEM)
   const result = eachArea(task, mm, start, last, (vma, first, end) => adviseFlags(task, mm, vma, first, end, advice))
-  mergeAround(task, mm, start, last)
   upWrite(task, mmapSem(mm))
   return result
 }
@@ -119,7 +120,9 @@ function adviseFlags(task: Task, mm: Mm, vma: Vma, first: number, last: number, 
   if ((advice === ADVICE.hugepage || advice === ADVICE.nohugepage) && (flags & VM_HUGETLB) !== 0) return -EINVAL
   if (next === flags) return 0
   if (splitEdges(task, mm, first, last) !== 0) return -EAGAIN // -ENOMEM would mean a hole
-  vmaSetFlags(task, findVma(task, mm, first), next)
+  const advised = findVma(task, mm, first)
+  vmaSetFlags(task, advised, next)
+  mergeWithNeighbours(task, advised)
   return 0
 }
 
@@ -144,10 +147,18 @@ function populate(task: Task, mm: Mm, start: number, last: number, write: boolea
     const vma = findVma(task, mm, vpn)
     if (vma === NO_VMA || vmaStart(task, vma) > vpn) result = -ENOMEM
     else if ((vmaFlags(task, vma) & (write ? VM_WRITE : VM_READ)) === 0) result = -EINVAL
-    else result = populateResult(handleFault(task, vma, vpn, write))
+    else result = populateResult(faultUntilUsable(task, vma, vpn, write))
   }
   upRead(task, mmapSem(mm))
   return result
+}
+
+/** One fault is not always enough: a page that comes back from swap or a device may still be read-only then. */
+function faultUntilUsable(task: Task, vma: Vma, vpn: number, write: boolean): number {
+  for (;;) {
+    const fault = handleFault(task, vma, vpn, write)
+    if (fault !== FAULT.done || isUsable(task, vmaMm(task, vma), vpn, write)) return fault
+  }
 }
 
 function populateResult(fault: number): number {

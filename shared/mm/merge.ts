@@ -1,43 +1,44 @@
 /**
  * Merging areas that touch and differ in nothing: what keeps their number down after mprotect and mremap, and what decides
- * how far one device fault reaches. The kernel's rule: same flags, same backing with offsets that follow on, and at most one
- * of the two sets of reverse mappings, or the same one (Linux mm/vma.c, 6.12).
+ * how far one device fault reaches. Linux mm/vma.c, 6.12: same flags, same backing with offsets that follow on, and owners of
+ * anonymous frames that allow it. Only an area that is new or was changed is merged with its neighbours; two old neighbours
+ * never are.
  */
-import { type Mm, mmapSem } from '../notifier/mmhead.ts'
+import { mmapSem } from '../notifier/mmhead.ts'
 import type { Task } from '../seam/task.ts'
 import { assertHeldExclusive } from '../sync/held.ts'
-import {
-  findVma,
-  joinVmas,
-  NO_VMA,
-  nextVma,
-  type Vma,
-  vmaBefore,
-  vmaFile,
-  vmaFlags,
-  vmaLast,
-  vmaPages,
-  vmaPgoff,
-  vmaStart,
-} from './vma.ts'
+import { NO_VMA, nextVma, type Vma, vmaBefore, vmaFlags, vmaMm, vmaOwner, vmaOwns, vmaStart } from './vma.ts'
+import { followsOn, joinVmas, ownsAlone } from './vmalink.ts'
 
-/** Joins what can be joined at and around [start, last]. MMAP_SEM held for writing. */
-export function mergeAround(task: Task, mm: Mm, start: number, last: number): void {
+/** Joins a new or changed area with the one before and the one behind, where it may. Returns what became of it. MMAP_SEM (write). */
+export function mergeWithNeighbours(task: Task, changed: Vma): Vma {
+  const mm = vmaMm(task, changed)
   assertHeldExclusive(task, mmapSem(mm), 'mmap_sem')
-  const before = vmaBefore(task, mm, start)
-  let vma = before === NO_VMA ? findVma(task, mm, start) : before
-  while (vma !== NO_VMA && vmaStart(task, vma) <= last + 1) {
-    const next = nextVma(task, vma)
-    if (next !== NO_VMA && mayJoin(task, vma, next)) joinVmas(task, vma, next)
-    else vma = next
-  }
+  const before = vmaBefore(task, mm, vmaStart(task, changed))
+  const next = nextVma(task, changed)
+  const left = before !== NO_VMA && alike(task, before, changed) && ownersAllow(task, changed, before)
+  const right = next !== NO_VMA && alike(task, changed, next) && ownersAllow(task, changed, next)
+  // Through the middle one, before and next become one area, too.
+  if (right && !(left && !together(task, before, next))) joinVmas(task, changed, next)
+  if (!left) return changed
+  joinVmas(task, before, changed)
+  return before
 }
 
-function mayJoin(task: Task, vma: Vma, next: Vma): boolean {
-  return (
-    vmaLast(task, vma) + 1 === vmaStart(task, next) &&
-    vmaFlags(task, vma) === vmaFlags(task, next) &&
-    vmaFile(task, vma) === vmaFile(task, next) &&
-    (vmaPgoff(task, vma) + vmaPages(task, vma)) >>> 0 === vmaPgoff(task, next)
-  )
+/** Same flags, and the second follows on the first. */
+function alike(task: Task, vma: Vma, next: Vma): boolean {
+  return vmaFlags(task, vma) === vmaFlags(task, next) && followsOn(task, vma, next)
+}
+
+/**
+ * The same owner, or none in the changed area and in the neighbour one that no fork made: else frames of a child and of its
+ * parent would be looked for together. A changed area with an owner does not join a neighbour without one (as 6.12 has it).
+ */
+function ownersAllow(task: Task, changed: Vma, neighbour: Vma): boolean {
+  if (vmaOwner(task, changed) === vmaOwner(task, neighbour)) return true
+  return !vmaOwns(task, changed) && ownsAlone(task, neighbour)
+}
+
+function together(task: Task, before: Vma, next: Vma): boolean {
+  return vmaOwner(task, before) === vmaOwner(task, next) || !vmaOwns(task, before) || !vmaOwns(task, next)
 }

@@ -17,11 +17,13 @@
  * (Linux mm/rmap.c try_to_migrate, mm/migrate.c remove_migration_ptes, 6.12.)
  */
 import {
+  FRAME_ANON,
   FRAME_DEVICE,
   FRAME_DIRTY,
   type Frame,
   frameFlags,
   frameGet,
+  frameIndex,
   frameMapDec,
   frameMapInc,
   frameMaps,
@@ -35,6 +37,7 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate
 import { rangeInit } from '../notifier/windows.ts'
 import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
+import { type AnonVma, NO_OWNER } from './anonvma.ts'
 import { cpuMapping } from './install.ts'
 import { mmRoot } from './mm.ts'
 import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
@@ -50,7 +53,7 @@ import {
   pteMapsFrame,
   ptePresent,
 } from './pte.ts'
-import { walkMappings } from './rmap.ts'
+import { walkFile, walkMappings, walkOwner } from './rmap.ts'
 import { flushTlb } from './shootdown.ts'
 import { type Vma, vmaMm } from './vma.ts'
 import { clearEntry } from './zap.ts'
@@ -88,10 +91,11 @@ export function unmapForMigration(task: Task, frame: Frame): void {
 
 /**
  * Makes every migration entry of `from` name `to`: present, or device-private if `to` is a device's frame. Rights are those
- * that the entry carried. Both frame locks held, with references; nobody is notified, because nothing was present.
+ * that the entry carried. Both frame locks held, with references; nobody is notified, because nothing was present. `owner` is
+ * what pinOwner said of `from` while it was mapped: now that it is not, nothing else keeps the areas' owner.
  */
-export function removeMigrationEntries(task: Task, from: Frame, to: Frame): void {
-  walkMappings(task, to, (vma, vpn) => {
+export function removeMigrationEntries(task: Task, from: Frame, to: Frame, owner: AnonVma): void {
+  const restore = (vma: Vma, vpn: number) => {
     withLeaf(task, vma, vpn, (at) => {
       const entry = get(task, at)
       if (!isMigrationEntry(entry) || pteFrame(entry) !== from) return
@@ -99,7 +103,9 @@ export function removeMigrationEntries(task: Task, from: Frame, to: Frame): void
       frameMapInc(task, to)
       storeEntry(task, at, mappingOf(task, vma, to, entry & CARRIED))
     })
-  })
+  }
+  if (owner !== NO_OWNER) walkOwner(task, owner, frameIndex(task, to), restore)
+  else if ((frameFlags(task, to) & FRAME_ANON) === 0) walkFile(task, to, restore)
 }
 
 /** An entry that maps `frame` in `vma` with PTE_* bits: device-private for a device's frame, otherwise what a CPU may use. */

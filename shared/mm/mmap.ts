@@ -9,7 +9,7 @@ import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downWrite, upWrite } from '../sync/rwsem.ts'
 import { type File, MAX_FILE_PAGES, NO_FILE } from './file.ts'
-import { mergeAround } from './merge.ts'
+import { mergeWithNeighbours } from './merge.ts'
 import { MAX_MAP_COUNT, mmVmaCount } from './mm.ts'
 import { unmapLocked } from './munmap.ts'
 import {
@@ -18,14 +18,16 @@ import {
   findVmaIntersection,
   freeVma,
   LAST_VPN,
-  linkVma,
   NO_VMA,
+  VM_ACCOUNT,
   VM_HUGETLB,
   VM_RIGHTS,
   VM_SHARED,
+  VM_WRITE,
   vmaLast,
   vmaStart,
 } from './vma.ts'
+import { linkVma } from './vmalink.ts'
 
 /** Where a mapping goes. */
 export const PLACE_ANYWHERE = 0
@@ -87,7 +89,7 @@ function mapLocked(
   if (place === PLACE_NOREPLACE && findVmaIntersection(task, mm, start, last) !== NO_VMA) return -EEXIST
   if (mmVmaCount(task, mm) >= MAX_MAP_COUNT) return -ENOMEM
   // The record comes first: nothing is unmapped for a mapping that cannot be made.
-  const vma = createVma(task, mm, flags, file, file === NO_FILE ? start : pgoff)
+  const vma = createVma(task, mm, accounted(flags), file, file === NO_FILE ? start : pgoff)
   if (vma === NO_VMA) return -ENOMEM
   if (place === PLACE_FIXED) {
     const result = unmapLocked(task, mm, start, last)
@@ -97,8 +99,13 @@ function mapLocked(
     }
   }
   linkVma(task, vma, start, last)
-  mergeAround(task, mm, start, last)
+  mergeWithNeighbours(task, vma)
   return start
+}
+
+/** Private memory that may be written counts as committed (kernel: accountable_mapping). */
+function accounted(flags: number): number {
+  return (flags & (VM_WRITE | VM_SHARED | VM_HUGETLB)) === VM_WRITE ? flags | VM_ACCOUNT : flags
 }
 
 /** Lowest free span of `pages` pages, or -1. */

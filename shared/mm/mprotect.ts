@@ -21,7 +21,7 @@ import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downWrite, upWrite } from '../sync/rwsem.ts'
-import { mergeAround } from './merge.ts'
+import { mergeWithNeighbours } from './merge.ts'
 import { mmRoot } from './mm.ts'
 import { splitEdges } from './munmap.ts'
 import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, skipMissing, storeEntry, unlockLeaf } from './pagetable.ts'
@@ -43,12 +43,17 @@ import {
   LAST_VPN,
   NO_VMA,
   nextVma,
+  VM_ACCOUNT,
+  VM_HUGETLB,
   VM_RIGHTS,
+  VM_SHARED,
   VM_WRITE,
   type Vma,
   vmaFlags,
+  vmaIsAnonymous,
   vmaIsShared,
   vmaLast,
+  vmaOwns,
   vmaSetFlags,
   vmaStart,
 } from './vma.ts'
@@ -88,15 +93,25 @@ function protectLocked(task: Task, mm: Mm, start: number, last: number, rights: 
       result = splitEdges(task, mm, at, end)
       if (result !== 0) break
       vma = findVma(task, mm, at)
-      vmaSetFlags(task, vma, (vmaFlags(task, vma) & ~VM_RIGHTS) | rights)
+      vmaSetFlags(task, vma, changedFlags(task, vma, rights))
+      vma = mergeWithNeighbours(task, vma)
       if (changeRange(task, mm, vma, at, end)) flush = true
     }
     at = end + 1
-    vma = nextVma(task, vma)
+    if (vmaLast(task, vma) < at) vma = nextVma(task, vma)
   }
   if (flush) flushTlb(task, mm)
-  mergeAround(task, mm, start, last)
   return result
+}
+
+/**
+ * The area's flags with other rights. Private memory is accounted once it may be written, and no more when that right goes
+ * before it has made a frame.
+ */
+function changedFlags(task: Task, vma: Vma, rights: number): number {
+  const flags = (vmaFlags(task, vma) & ~VM_RIGHTS) | rights
+  if ((rights & VM_WRITE) !== 0) return (flags & (VM_SHARED | VM_HUGETLB)) === 0 ? flags | VM_ACCOUNT : flags
+  return vmaIsAnonymous(task, vma) && !vmaOwns(task, vma) ? flags & ~VM_ACCOUNT : flags
 }
 
 /** Brings the entries of [first, last] in line with the area's rights. True when a present entry lost a right. */

@@ -23,7 +23,7 @@ import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downWrite, upWrite } from '../sync/rwsem.ts'
-import { mergeAround } from './merge.ts'
+import { mergeWithNeighbours } from './merge.ts'
 import { mmRoot } from './mm.ts'
 import { findGap } from './mmap.ts'
 import { splitEdges, unmapLocked } from './munmap.ts'
@@ -46,12 +46,7 @@ import {
   findVma,
   findVmaIntersection,
   LAST_VPN,
-  linkVma,
-  lockRmaps,
   NO_VMA,
-  prepareOwner,
-  resizeVma,
-  unlockRmaps,
   type Vma,
   vmaFile,
   vmaFlags,
@@ -61,6 +56,7 @@ import {
   vmaOwns,
   vmaStart,
 } from './vma.ts'
+import { copyOwner, forgetOwner, linkVma, lockRmaps, resizeVma, unlockRmaps } from './vmalink.ts'
 import { clearEntry } from './zap.ts'
 
 /** Bits of `flags`. */
@@ -122,7 +118,7 @@ function remapLocked(task: Task, mm: Mm, start: number, pages: number, newPages:
 function growInPlace(task: Task, mm: Mm, vma: Vma, last: number): boolean {
   if (last > LAST_VPN || findVmaIntersection(task, mm, vmaLast(task, vma) + 1, last) !== NO_VMA) return false
   resizeVma(task, vma, vmaStart(task, vma), last)
-  mergeAround(task, mm, vmaStart(task, vma), last)
+  mergeWithNeighbours(task, vma)
   return true
 }
 
@@ -136,7 +132,7 @@ function moveArea(task: Task, mm: Mm, start: number, pages: number, newPages: nu
   const cut = keepsOld ? 0 : splitEdges(task, mm, start, start + pages - 1)
   if (cut !== 0) return cut
   const result = moveWhole(task, mm, findVma(task, mm, start), start, pages, newPages, target, keepsOld)
-  if (result < 0) mergeAround(task, mm, start, start + pages - 1)
+  if (result < 0) mergeWithNeighbours(task, findVma(task, mm, start))
   return result
 }
 
@@ -157,7 +153,7 @@ function moveWhole(
   const copy = createVma(task, mm, vmaFlags(task, vma), vmaFile(task, vma), pgoff)
   if (copy === NO_VMA) return -ENOMEM
   linkVma(task, copy, target, target + newPages - 1)
-  if (owns) prepareOwner(task, copy)
+  if (owns) copyOwner(task, vma, copy, false)
   if (!movePages(task, mm, vma, start, pages, target)) {
     movePages(task, mm, copy, target, pages, start) // the old tables are still there, so this cannot fail
     const undone = unmapLocked(task, mm, target, target + newPages - 1)
@@ -166,8 +162,10 @@ function moveWhole(
   if (!keepsOld) {
     const result = unmapLocked(task, mm, start, start + pages - 1)
     if (result !== 0) return result
+  } else if (vmaStart(task, vma) === start && vmaLast(task, vma) === start + pages - 1) {
+    forgetOwner(task, vma) // none of its frames is left here
   }
-  mergeAround(task, mm, target, target + newPages - 1)
+  mergeWithNeighbours(task, copy)
   return target
 }
 

@@ -24,18 +24,15 @@ import { MMAP_SEM } from '../sync/classes.ts'
 import { assertHeldExclusive } from '../sync/held.ts'
 import { downgradeWrite, downWrite, upRead, upWrite } from '../sync/rwsem.ts'
 import { gatherBegin, gatherCleared, gatherEnd } from './gather.ts'
-import { mergeAround } from './merge.ts'
+import { mergeWithNeighbours } from './merge.ts'
 import { MAX_MAP_COUNT, mmRoot, mmVmaCount } from './mm.ts'
 import { freeUnlinked, NO_TABLE, unlinkTables } from './pagetable.ts'
 import {
-  detachVma,
   findVma,
   findVmaIntersection,
   freeVma,
   LAST_VPN,
   NO_VMA,
-  splitVma,
-  unlinkRmap,
   type Vma,
   vmaBefore,
   vmaLast,
@@ -43,6 +40,7 @@ import {
   vmaSetListNext,
   vmaStart,
 } from './vma.ts'
+import { detachVma, splitVma, unlinkRmap } from './vmalink.ts'
 import { zapRange } from './zap.ts'
 
 /**
@@ -90,7 +88,7 @@ export function splitEdges(task: Task, mm: Mm, start: number, last: number): num
     const vma = at > LAST_VPN ? NO_VMA : findVma(task, mm, at)
     if (vma === NO_VMA || vmaStart(task, vma) >= at) continue
     if (mmVmaCount(task, mm) < MAX_MAP_COUNT && splitVma(task, vma, at) !== NO_VMA) continue
-    mergeAround(task, mm, start, last)
+    if (at !== start) mergeWithNeighbours(task, findVma(task, mm, start))
     return -ENOMEM
   }
   return 0

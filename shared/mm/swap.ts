@@ -21,6 +21,7 @@ import {
   frameLock,
   frameMapDec,
   frameMapInc,
+  frameMapping,
   frameMaps,
   framePins,
   framePrivate,
@@ -39,8 +40,9 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate
 import { rangeInit } from '../notifier/windows.ts'
 import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
+import { chainRoot } from './anonvma.ts'
 import { FAULT } from './faultcode.ts'
-import { mmFamily, mmRoot } from './mm.ts'
+import { mmRoot } from './mm.ts'
 import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
 import {
   isSwapEntry,
@@ -58,7 +60,7 @@ import {
 import { walkMappings } from './rmap.ts'
 import { flushTlb } from './shootdown.ts'
 import { putSlot } from './swapslot.ts'
-import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaMm } from './vma.ts'
+import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaMm, vmaOwner, vmaOwnerChain } from './vma.ts'
 import { clearEntry } from './zap.ts'
 
 /**
@@ -70,7 +72,7 @@ export function swapIn(task: Task, vma: Vma, vpn: number, leaf: Table, entry: nu
   frameGet(task, slot)
   unlockLeaf(task, leaf)
   frameLock(task, slot)
-  const frame = cachedOrRead(task, vma, vpn, slot)
+  const frame = cachedOrRead(task, slot)
   if (frame !== NO_FRAME) mapSwapped(task, vma, vpn, slot, frame)
   frameUnlock(task, slot)
   putSlot(task, slot)
@@ -78,13 +80,12 @@ export function swapIn(task: Task, vma: Vma, vpn: number, leaf: Table, entry: nu
 }
 
 /** The slot's content in a frame, from the cache or read into it. Slot's lock held. */
-function cachedOrRead(task: Task, vma: Vma, vpn: number, slot: Frame): Frame {
+function cachedOrRead(task: Task, slot: Frame): Frame {
   const cached = framePrivate(task, slot)
   if (cached !== 0) return (cached - 1) as Frame
   const frame = frameAlloc(task, SYSTEM_ZONE, FRAME_ANON | FRAME_DIRTY)
   if (frame === NO_FRAME) return NO_FRAME
   frameCopy(task, frame, slot)
-  frameSetMapping(task, frame, mmFamily(task, vmaMm(task, vma)), vmaIndex(task, vma, vpn))
   frameSetPrivate(task, slot, frame + 1)
   return frame
 }
@@ -100,6 +101,10 @@ function mapSwapped(task: Task, vma: Vma, vpn: number, slot: Frame, frame: Frame
     // Two references are the entry's and our caller's: then nobody shares the slot, and the cache has no more purpose.
     const alone = pteWritable(now) || frameRefs(task, slot) === 2
     if (alone) frameSetFlags(task, frame, FRAME_EXCLUSIVE)
+    if (frameMapping(task, frame) === 0) {
+      const owner = alone ? vmaOwner(task, vma) : chainRoot(task, vmaOwnerChain(task, vma))
+      frameSetMapping(task, frame, owner, vmaIndex(task, vma, vpn))
+    }
     const write = alone && (vmaFlags(task, vma) & VM_WRITE) !== 0
     frameMapInc(task, frame)
     frameGet(task, frame)

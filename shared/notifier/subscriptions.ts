@@ -3,14 +3,14 @@
  * sequence scheme by which it learns whether what it read from the page tables may be used.
  *
  *   subscriptions of an mm                              subscription, two lines
- *   word  0  LOCK       spinlock                        word  0 .. 4  interval tree node (sync/intervaltree.ts)
- *         1  SEQ        invalidate_seq, from 2                5  SEQ       odd for ever after insertion
- *         2  ACTIVE     started and not yet ended             6  MM        immutable
- *         3  ROOT       interval tree                         7  OPS       index of the callback (optable)
- *         4  DEFERRED   list, by NEXT                         8  COOKIE    the subscriber's own word (its mirror)
- *         5  queue      readers and removers (3 words)        9  NEXT      deferred list
- *                                                            10  IN_TREE   1 while the node is in the tree
- *                                                            11  ORIGIN    actor + 1 whose invalidation set SEQ last
+ *   word  0  LOCK       spinlock                        word  0 .. 5  interval tree node (sync/intervaltree.ts)
+ *         1  SEQ        invalidate_seq, from 2                6  SEQ       odd for ever after insertion
+ *         2  ACTIVE     started and not yet ended             7  MM        immutable
+ *         3  ROOT       interval tree                         8  OPS       index of the callback (optable)
+ *         4  DEFERRED   list, by NEXT                         9  COOKIE    the subscriber's own word (its mirror)
+ *         5  queue      readers and removers (3 words)       10  NEXT      deferred list
+ *                                                            11  IN_TREE   1 while the node is in the tree
+ *                                                            12  ORIGIN    actor + 1 whose invalidation set SEQ last
  *
  *   LOCK     guards ROOT, ACTIVE, DEFERRED, SEQ (writes), NEXT, IN_TREE. The tree changes only with LOCK held *and* SEQ even,
  *            so it may be walked without LOCK while SEQ is odd.
@@ -65,13 +65,13 @@ const ROOT = 3
 const DEFERRED = 4
 const READERS = 5
 
-const SUB_SEQ = 5
-const SUB_MM = 6
-const SUB_OPS = 7
-const SUB_COOKIE = 8
-const SUB_NEXT = 9
-const SUB_IN_TREE = 10
-const SUB_ORIGIN = 11
+const SUB_SEQ = 6
+const SUB_MM = 7
+const SUB_OPS = 8
+const SUB_COOKIE = 9
+const SUB_NEXT = 10
+const SUB_IN_TREE = 11
+const SUB_ORIGIN = 12
 
 const FIRST_SEQ = 2
 

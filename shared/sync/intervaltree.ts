@@ -3,28 +3,32 @@
  * number), for the VMAs of a file or fork family (by page offset), and for interval subscriptions.
  *
  *   node, embedded in the owner's record
- *   word   0       1      2          3      4
- *        +-------+------+----------+------+-------+
- *        | START | LAST | MAX_LAST | LEFT | RIGHT |        LEFT, RIGHT: word index of a node, 0 = none
- *        +-------+------+----------+------+-------+
+ *   word   0       1      2          3      4       5
+ *        +-------+------+----------+------+-------+-------+
+ *        | START | LAST | MAX_LAST | LEFT | RIGHT | ORDER |        LEFT, RIGHT: word index of a node, 0 = none
+ *        +-------+------+----------+------+-------+-------+
  *
  *   MAX_LAST   largest LAST in the node's subtree.
+ *   ORDER      place among nodes of the same START: as they came, unless one was put right behind another.
  *
  * All words are guarded by the lock of whoever owns the tree; the root is one word of theirs. A treap whose priorities are
  * a hash of the node's address: balanced in expectation, no balance word, no randomness, the same tree for the same set.
- * Nodes are ordered by (START, address).
+ * Nodes are ordered by (START, ORDER).
  */
 import type { WordAt } from '../memory/words.ts'
 import { assert } from '../seam/error.ts'
 import { get, getU32, put } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 
-export const INTERVAL_NODE_WORDS = 5
+export const INTERVAL_NODE_WORDS = 6
 const START = 0
 const LAST = 1
 const MAX_LAST = 2
 const LEFT = 3
 const RIGHT = 4
+const ORDER = 5
+/** Room left between two that came one after the other, for those that are put between. */
+const ORDER_STEP = 1 << 12
 
 /** Word index of a node: of the START word, wherever in its record that lies. */
 export type IntervalNode = WordAt
@@ -37,14 +41,25 @@ export function intervalLast(task: Task, node: IntervalNode): number {
   return getU32(task, node + LAST)
 }
 
-/** Adds `node` with interval [start, last]. `root` is the word that holds the tree's root. Caller holds the tree's lock. */
-export function intervalInsert(task: Task, root: WordAt, node: IntervalNode, start: number, last: number): void {
+/**
+ * Adds `node` with interval [start, last], behind all of the same start, or right behind `after`, which has it, too. `root` is
+ * the word that holds the tree's root. Caller holds the tree's lock.
+ */
+export function intervalInsert(
+  task: Task,
+  root: WordAt,
+  node: IntervalNode,
+  start: number,
+  last: number,
+  after: IntervalNode = 0,
+): void {
   assert(start <= last, 'an interval is not empty')
   put(task, node + START, start)
   put(task, node + LAST, last)
   put(task, node + LEFT, 0)
   put(task, node + RIGHT, 0)
   put(task, node + MAX_LAST, last)
+  put(task, node + ORDER, placeFor(task, get(task, root), start, after))
   put(task, root, insertBelow(task, get(task, root), node))
 }
 
@@ -60,7 +75,7 @@ export function intervalFirst(task: Task, root: WordAt, start: number, last: num
 
 /** Next node in order after `node` that overlaps [start, last], or 0. `node` need not be in the tree any more. */
 export function intervalNext(task: Task, root: WordAt, node: IntervalNode, start: number, last: number): IntervalNode {
-  return firstAfter(task, get(task, root), intervalStart(task, node), node, start, last)
+  return firstAfter(task, get(task, root), intervalStart(task, node), getU32(task, node + ORDER), start, last)
 }
 
 /** Last node in order whose interval ends before `start`, for trees without overlaps. 0 if there is none. */
@@ -76,6 +91,57 @@ export function intervalBefore(task: Task, root: WordAt, start: number): Interva
     }
   }
   return found
+}
+
+/** ORDER for a new node with START `start`: behind all such, or between `after` and the one behind it. */
+function placeFor(task: Task, top: IntervalNode, start: number, after: IntervalNode): number {
+  for (;;) {
+    const low = after === 0 ? largestOrder(task, top, start) : getU32(task, after + ORDER)
+    const high = after === 0 ? low + 2 * ORDER_STEP : smallestOrder(task, top, start, low)
+    const place = low + Math.min(ORDER_STEP, Math.floor((high - low) / 2))
+    if (place > low && place <= LAST_ORDER) return place
+    renumber(task, top, start, 0)
+  }
+}
+
+const LAST_ORDER = 0xffffffff
+
+/** Largest ORDER of a node with START `start`; 0 if there is none. */
+function largestOrder(task: Task, top: IntervalNode, start: number): number {
+  let largest = 0
+  for (let node = top; node !== 0; ) {
+    const at = getU32(task, node + START)
+    if (at === start) largest = getU32(task, node + ORDER)
+    node = get(task, node + (at <= start ? RIGHT : LEFT))
+  }
+  return largest
+}
+
+/** Smallest ORDER above `above` of a node with START `start`; far behind `above` if there is none. */
+function smallestOrder(task: Task, top: IntervalNode, start: number, above: number): number {
+  let smallest = above + 2 * ORDER_STEP
+  for (let node = top; node !== 0; ) {
+    const at = getU32(task, node + START)
+    const order = getU32(task, node + ORDER)
+    if (at > start || (at === start && order > above)) {
+      if (at === start) smallest = order
+      node = get(task, node + LEFT)
+    } else {
+      node = get(task, node + RIGHT)
+    }
+  }
+  return smallest
+}
+
+/** Gives all nodes with START `start` even distances again, without changing their order. Returns the largest ORDER. */
+function renumber(task: Task, node: IntervalNode, start: number, last: number): number {
+  if (node === 0) return last
+  const at = getU32(task, node + START)
+  if (at > start) return renumber(task, get(task, node + LEFT), start, last)
+  if (at < start) return renumber(task, get(task, node + RIGHT), start, last)
+  const mine = renumber(task, get(task, node + LEFT), start, last) + ORDER_STEP
+  put(task, node + ORDER, mine)
+  return renumber(task, get(task, node + RIGHT), start, mine)
 }
 
 function firstBelow(task: Task, top: IntervalNode, start: number, last: number): IntervalNode {
@@ -95,17 +161,10 @@ function firstBelow(task: Task, top: IntervalNode, start: number, last: number):
   return 0
 }
 
-function firstAfter(
-  task: Task,
-  top: IntervalNode,
-  afterStart: number,
-  after: IntervalNode,
-  start: number,
-  last: number,
-): IntervalNode {
+function firstAfter(task: Task, top: IntervalNode, afterStart: number, after: number, start: number, last: number): IntervalNode {
   if (top === 0 || getU32(task, top + MAX_LAST) < start) return 0
   const topStart = getU32(task, top + START)
-  if (topStart < afterStart || (topStart === afterStart && top <= after)) {
+  if (topStart < afterStart || (topStart === afterStart && getU32(task, top + ORDER) <= after)) {
     return firstAfter(task, get(task, top + RIGHT), afterStart, after, start, last)
   }
   const left = firstAfter(task, get(task, top + LEFT), afterStart, after, start, last)
@@ -180,7 +239,7 @@ function refresh(task: Task, node: IntervalNode): void {
 function precedes(task: Task, a: IntervalNode, b: IntervalNode): boolean {
   const as = getU32(task, a + START)
   const bs = getU32(task, b + START)
-  return as < bs || (as === bs && a < b)
+  return as < bs || (as === bs && getU32(task, a + ORDER) < getU32(task, b + ORDER))
 }
 
 /**

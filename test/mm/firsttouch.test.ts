@@ -13,6 +13,7 @@ import {
 import { freeFrames, SYSTEM_ZONE, ZERO_FRAME } from '../../shared/frame/zones.ts'
 import { PAGE_WORDS } from '../../shared/memory/words.ts'
 import { accessValue, accessValueHigh, userAdd, userLoad, userLoad64, userStore64 } from '../../shared/mm/access.ts'
+import { type AnonVma, ownerFamily } from '../../shared/mm/anonvma.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { mmFamily } from '../../shared/mm/mm.ts'
 import { VM_EXEC, VM_WRITE } from '../../shared/mm/vma.ts'
@@ -41,7 +42,7 @@ t.test('a write maps a zeroed frame of its own, which knows its owner and its pl
   const frame = frameOf(task, mm, A + 2)
   t.equal(frameFlags(task, frame) & (FRAME_ANON | FRAME_EXCLUSIVE), FRAME_ANON | FRAME_EXCLUSIVE)
   t.same([frameRefs(task, frame), frameMaps(task, frame)], [1, 1])
-  t.same([frameMapping(task, frame), frameIndex(task, frame)], [mmFamily(task, mm), A + 2])
+  t.same([ownerFamily(task, frameMapping(task, frame) as AnonVma), frameIndex(task, frame)], [mmFamily(task, mm), A + 2])
   const data = task.words.subarray(frameData(task, frame), frameData(task, frame) + PAGE_WORDS)
   t.equal(data[0], 7)
   t.ok(data.subarray(1).every((word) => word === 0))

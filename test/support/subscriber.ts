@@ -67,9 +67,9 @@ export function unsubscribe(task: Task, sub: Sub): void {
   freeObject(task, SUBSCRIPTION, sub)
 }
 
-/** The subscription's own sequence: word 5 of its record. */
+/** The subscription's own sequence: word 6 of its record. */
 export function subSeq(task: Task, sub: Sub): number {
-  return get(task, sub + 5)
+  return get(task, sub + 6)
 }
 
 /** Subscriptions of an mm that overlap [start, last], in tree order. */
@@ -80,10 +80,10 @@ export function subscribers(task: Task, mm: Mm, start = 0, last = 0xffffffff): S
   return found
 }
 
-/** Length of the deferred list: word 4 of the mm's subscriptions, linked by word 9. */
+/** Length of the deferred list: word 4 of the mm's subscriptions, linked by word 10. */
 export function deferredCount(task: Task, mm: Mm): number {
   let count = 0
-  for (let sub = get(task, mmSubscriptions(mm) + 4); sub !== 0; sub = get(task, sub + 9)) count++
+  for (let sub = get(task, mmSubscriptions(mm) + 4); sub !== 0; sub = get(task, sub + 10)) count++
   return count
 }
 

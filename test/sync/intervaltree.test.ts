@@ -35,7 +35,7 @@ function rootOf(task: Task): number {
 
 /** The model: an array in the tree's order. */
 function inOrder(model: readonly Interval[]): Interval[] {
-  return [...model].sort((a, b) => a.start - b.start || a.node - b.node)
+  return [...model].sort((a, b) => a.start - b.start) // stable: as they came
 }
 
 function overlapping(model: readonly Interval[], start: number, last: number): number[] {
@@ -201,7 +201,7 @@ t.test('what is not in the tree cannot be erased', async (t) => {
   t.throws(() => intervalErase(task, rootOf(task), outside), /an erased interval is in the tree/)
 })
 
-t.test('the same set makes the same tree, whatever the order it came in', async (t) => {
+t.test('the same set of different starts makes the same tree, whatever the order it came in', async (t) => {
   const { task } = solo()
   const shape = (node: number): unknown =>
     node === 0 ? 0 : [shape(task.words[node + LEFT] as number), node, shape(task.words[node + RIGHT] as number)]
@@ -209,7 +209,7 @@ t.test('the same set makes the same tree, whatever the order it came in', async 
   const build = (order: readonly number[]) => {
     const root = rootOf(task)
     task.words[root] = 0
-    for (const node of order) intervalInsert(task, root, node, node % 7, node % 7)
+    for (const node of order) intervalInsert(task, root, node, node, node)
     return shape(task.words[root] as number)
   }
   const expected = build(nodes)
@@ -232,3 +232,19 @@ for (const stride of [16, 32, 48, 64, 96, 128, 256, 528]) {
     }
   })
 }
+
+t.test(
+  'of those with one start the youngest is last, and one put behind another stays there, however many came between',
+  async (t) => {
+    const { task } = solo()
+    const root = rootOf(task)
+    const insert = (after = 0) => {
+      const node = allocObject(task, NODE_KIND)
+      intervalInsert(task, root, node, 7, 9, after)
+      return node
+    }
+    const [first, last] = [insert(), insert()]
+    const between = Array.from({ length: 100 }, () => insert(first)).reverse()
+    t.same(walk(task, 8, 8), [first, ...between, last])
+  },
+)
