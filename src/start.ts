@@ -26,7 +26,7 @@ async function main(): Promise<number> {
     },
   })
   for (const line of summaryLines(recorded)) say(`   ${line}`)
-  if (recorded.skipped > 0) say(`   (skipped: they need what is not modelled yet, for example huge pages)`)
+  if (recorded.skipped > 0) say(`   (skipped: they need what is not modelled)`)
   say('')
   say('2. Two cpu threads and two devices on one address space, ten seconds, every access checked:')
   const load = await stress({

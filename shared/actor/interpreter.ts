@@ -7,6 +7,7 @@ import type { IoctlRequest, IoctlResult } from '../device/contract.ts'
 import { boundDriver } from '../device/registry.ts'
 import type { Mirror } from '../hmm/mirror.ts'
 import { EINVAL, ESRCH, errnoName } from '../memory/errno.ts'
+import { HUGE_PAGES } from '../memory/words.ts'
 import { ACCESS, accessValue, accessValueHigh, userLoad64, userStore64 } from '../mm/access.ts'
 import { createFile, type File, filePut, fileSize, NO_FILE } from '../mm/file.ts'
 import { ADVICE, madvise } from '../mm/madvise.ts'
@@ -14,7 +15,7 @@ import { mmap, PLACE_FIXED } from '../mm/mmap.ts'
 import { mprotect } from '../mm/mprotect.ts'
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, mremap } from '../mm/mremap.ts'
 import { munmap } from '../mm/munmap.ts'
-import { findVma, VM_EXEC, VM_READ, VM_SHARED, VM_WRITE, vmaFile } from '../mm/vma.ts'
+import { findVma, VM_EXEC, VM_HUGETLB, VM_READ, VM_SHARED, VM_WRITE, vmaFile } from '../mm/vma.ts'
 import { mmapSem } from '../notifier/mmhead.ts'
 import { HmmError } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
@@ -101,21 +102,24 @@ export class Interpreter {
 
   private mmap(process: Process, op: MmapOp): string {
     const { task } = this
-    if (op.huge !== undefined) throw new HmmError('HMM_ERR_UNSUPPORTED', `${op.huge} mappings are not modelled yet`)
     const start = this.processes.freshSlot(process)
     beginOp(task, OPERATION.mmap, start, op.pages)
     const shared = op.kind === 'shared' || op.kind === 'memfd' || op.kind === 'file-shared'
+    const hugetlb = op.huge === 'hugetlb'
+    if (hugetlb && op.kind !== 'private' && op.kind !== 'shared') return errnoName(-EINVAL) // no hugetlbfs file is behind it
     const file =
       op.same !== undefined
         ? this.fileOf(process, op.same)
         : op.kind === 'private'
           ? NO_FILE
-          : createFile(task, Math.max(1, op.pages))
+          : createFile(task, hugetlb ? Math.ceil(Math.max(1, op.pages) / HUGE_PAGES) * HUGE_PAGES : Math.max(1, op.pages))
     if (op.kind !== 'private' && file === NO_FILE) return errnoName(-EINVAL)
-    const result = mmap(task, process.mm, start, op.pages, rights(op.prot) | (shared ? VM_SHARED : 0), PLACE_FIXED, file)
+    const flags = rights(op.prot) | (shared ? VM_SHARED : 0) | (hugetlb ? VM_HUGETLB : 0)
+    const result = mmap(task, process.mm, start, op.pages, flags, PLACE_FIXED, file)
     if (op.same === undefined && file !== NO_FILE) filePut(task, file) // the area keeps it from here on
     if (result < 0) return errnoName(result)
     process.handles.set(op.handle, { start: result, pages: op.pages })
+    if (op.huge === 'thp') madvise(task, process.mm, result, op.pages, ADVICE.hugepage)
     return 'ok'
   }
 
@@ -131,7 +135,6 @@ export class Interpreter {
 
   private madvise(process: Process, op: AdviseOp): string {
     const advice = ADVICES[op.advice]
-    if (advice === undefined) throw new HmmError('HMM_ERR_UNSUPPORTED', `madvise ${op.advice} is not modelled yet`)
     const start = this.page(process, op.handle, op.page)
     beginOp(this.task, OPERATION.madvise, start, op.pages, advice)
     return outcome(madvise(this.task, process.mm, start, op.pages, advice))
@@ -219,8 +222,12 @@ export class Interpreter {
   }
 }
 
-const ADVICES: Partial<Record<AdviceName, number>> = {
+const ADVICES: Record<AdviceName, number> = {
   dontneed: ADVICE.dontneed,
+  free: ADVICE.free,
+  pageout: ADVICE.pageout,
+  remove: ADVICE.remove,
+  collapse: ADVICE.collapse,
   populate_read: ADVICE.populateRead,
   populate_write: ADVICE.populateWrite,
   hugepage: ADVICE.hugepage,

@@ -2,13 +2,23 @@
  * REF, the reference audit. When the machine stands still, every count equals the sum of its holders; and when everything
  * has been closed, everything has been returned.
  */
-import { FRAME_FREE, type Frame, frameFlags, frameMaps, framePrivate, frameRefs, MAX_ZONES } from '../frame/frames.ts'
+import {
+  FRAME_FREE,
+  FRAME_TAIL,
+  type Frame,
+  frameFlags,
+  frameHead,
+  frameMaps,
+  framePrivate,
+  frameRefs,
+  MAX_ZONES,
+} from '../frame/frames.ts'
 import { liveCounts } from '../frame/objects.ts'
 import { freeFrames, SWAP_ZONE, SYSTEM_ZONE, ZERO_FRAME, zoneFrames } from '../frame/zones.ts'
 import { count as range } from '../memory/words.ts'
 import { eachCached, type File, NO_FILE } from '../mm/file.ts'
 import { mmRoot, mmVmas } from '../mm/mm.ts'
-import { ENTRIES, entryAt, findLeaf, LEAF_LEVEL, NO_TABLE, skipMissing } from '../mm/pagetable.ts'
+import { ENTRIES, entryAt, findLeaf, findPmd, LEAF_LEVEL, NO_TABLE, skipMissing } from '../mm/pagetable.ts'
 import { isExclusive, isMigrationEntry, isSwapEntry, pteFrame, pteMapsFrame } from '../mm/pte.ts'
 import { LAST_VPN, NO_VMA, nextVma, type Vma, vmaFile } from '../mm/vma.ts'
 import type { Mm } from '../notifier/mmhead.ts'
@@ -31,7 +41,7 @@ export function auditFrames(task: Task, mms: readonly Mm[]): Violation[] {
   const files = new Set<File>()
   for (const mm of mms) {
     eachEntry(task, mm, (vpn, entry) => {
-      const frame = pteFrame(entry)
+      const frame = frameHead(task, pteFrame(entry))
       if (frame === ZERO_FRAME) return
       if (pteMapsFrame(entry)) maps.set(frame, (maps.get(frame) ?? 0) + 1)
       else if (isExclusive(entry) || isSwapEntry(entry)) others.set(frame, (others.get(frame) ?? 0) + 1)
@@ -52,8 +62,9 @@ export function auditFrames(task: Task, mms: readonly Mm[]): Violation[] {
     const mapped = maps.get(frame) ?? 0
     const held = mapped + (others.get(frame) ?? 0)
     const where = firstMapping.get(frame) ?? 'no page'
-    const refs = frameRefs(task, frame)
     const flags = frameFlags(task, frame)
+    if ((flags & FRAME_TAIL) !== 0) return // its head counts for it
+    const refs = frameRefs(task, frame)
     if (refs !== held) found.push(finding(`frame ${frame} (${where}) has ${refs} references, its holders are ${held}`))
     if (frameMaps(task, frame) !== mapped) {
       found.push(finding(`frame ${frame} (${where}) counts ${frameMaps(task, frame)} mappings, there are ${mapped}`))
@@ -87,7 +98,7 @@ export function auditInventory(task: Task, before: ReadonlyMap<string, number>):
   })
 }
 
-/** Every non-empty leaf entry of an address space. The machine stands still. */
+/** Every non-empty entry of an address space that maps pages, small or huge. The machine stands still. */
 export function eachEntry(task: Task, mm: Mm, visit: (vpn: number, entry: number) => void): void {
   const root = mmRoot(task, mm)
   for (let vpn = 0; vpn <= LAST_VPN; ) {
@@ -97,6 +108,7 @@ export function eachEntry(task: Task, mm: Mm, visit: (vpn: number, entry: number
       continue
     }
     const leaf = findLeaf(task, root, vpn)
+    if (leaf === NO_TABLE) visit(vpn, quietLoad(task, findPmd(task, root, vpn)))
     for (let i = 0; leaf !== NO_TABLE && i < ENTRIES; i++) {
       const entry = quietLoad(task, entryAt(leaf, LEAF_LEVEL, vpn + i))
       if (entry !== 0) visit(vpn + i, entry)

@@ -17,7 +17,7 @@
  *                INDEX: page offset in that owner. Guarded by LOCK once the frame is mapped.
  *   ZONE         immutable. NEXT, PREV, ORDER: free-list links (frame + 1) and block size; guarded by the zone's lock.
  *   PIN          long-term pins (dma); a pinned frame does not migrate. Atomic.
- *   PRIVATE      one word for whoever owns a device-private frame, or the swap slot of a swap-cache frame.
+ *   PRIVATE      the cached frame + 1 of a swap slot; the head of a block, in the frames behind it.
  *   freed by     actor, operation with its pages, and first page of the last free; written before GENERATION is bumped.
  */
 import { regionAt } from '../memory/regions.ts'
@@ -68,8 +68,12 @@ export const FRAME_ANON = 1 << 2
 export const FRAME_EXCLUSIVE = 1 << 3
 /** The shared page of zeros: mapped read-only everywhere, never freed. */
 export const FRAME_ZERO = 1 << 4
-/** First frame of a 2 MiB block in use as one; REF and MAP of the head count for all. */
+/** First frame of a 2 MiB block in use as one: its REF, MAP, LOCK, MAPPING and INDEX are the block's. */
 export const FRAME_HEAD = 1 << 5
+/** One of the others of such a block; PRIVATE is the head's number. EXCLUSIVE is each frame's own once the block is mapped in pieces. */
+export const FRAME_TAIL = 1 << 7
+/** Private memory that may be dropped instead of swapped unless it is written again (madvise free). */
+export const FRAME_LAZY_FREE = 1 << 8
 /** Device-private: no CPU may touch it. */
 export const FRAME_DEVICE = 1 << 6
 
@@ -97,12 +101,34 @@ export function frameData(task: Task, frame: Frame): WordAt {
   return regionAt(task.words, 'bytes') + frame * PAGE_WORDS
 }
 
+/** Number of frames in a 2 MiB block. */
+export const BLOCK_FRAMES = 512
+
+/**
+ * The frame whose record counts for `frame`: the head of its block, or itself. Blocks are made and taken apart only while
+ * nobody but their maker holds them, so the answer stands while the caller has a reference or the lock of an entry.
+ */
+export function frameHead(task: Task, frame: Frame): Frame {
+  const at = frameAt(task, frame)
+  return ((task.words[at + FLAGS] as number) & FRAME_TAIL) === 0 ? frame : (task.words[at + PRIVATE] as Frame)
+}
+
+/** Is it part of a 2 MiB block? */
+export function frameIsBlock(task: Task, frame: Frame): boolean {
+  return ((task.words[frameAt(task, frame) + FLAGS] as number) & (FRAME_HEAD | FRAME_TAIL)) !== 0
+}
+
+/** The record that counts for `frame`. */
+function countedAt(task: Task, frame: Frame): WordAt {
+  return frameAt(task, frameHead(task, frame))
+}
+
 export function frameRefs(task: Task, frame: Frame): number {
-  return atomicLoad(task, frameAt(task, frame) + REF)
+  return atomicLoad(task, countedAt(task, frame) + REF)
 }
 
 export function frameMaps(task: Task, frame: Frame): number {
-  return atomicLoad(task, frameAt(task, frame) + MAP)
+  return atomicLoad(task, countedAt(task, frame) + MAP)
 }
 
 /** Generation of the frame, to be compared with one taken earlier. */
@@ -132,7 +158,7 @@ export function frameZone(task: Task, frame: Frame): number {
   return task.words[frameAt(task, frame) + ZONE] as number
 }
 
-/** Names the owner of the contents. Caller holds the frame lock, or is the only one who knows the frame. */
+/** Names the owner of the contents; of a block through its head. Caller holds the frame lock, or is the only one who knows the frame. */
 export function frameSetMapping(task: Task, frame: Frame, mapping: WordAt, index: number): void {
   const at = frameAt(task, frame)
   task.words[at + MAPPING] = mapping
@@ -140,12 +166,13 @@ export function frameSetMapping(task: Task, frame: Frame, mapping: WordAt, index
 }
 
 export function frameMapping(task: Task, frame: Frame): WordAt {
-  return task.words[frameAt(task, frame) + MAPPING] as number
+  return task.words[countedAt(task, frame) + MAPPING] as number
 }
 
 /** Page offset in the owner; a uint32. */
 export function frameIndex(task: Task, frame: Frame): number {
-  return (task.words[frameAt(task, frame) + INDEX] as number) >>> 0
+  const head = frameHead(task, frame)
+  return ((task.words[frameAt(task, head) + INDEX] as number) + (frame - head)) >>> 0
 }
 
 export function framePrivate(task: Task, frame: Frame): number {
@@ -158,7 +185,7 @@ export function frameSetPrivate(task: Task, frame: Frame, value: number): void {
 
 /** Adds a reference. Caller knows one that cannot go away meanwhile. */
 export function frameGet(task: Task, frame: Frame): void {
-  const before = atomicAdd(task, frameAt(task, frame) + REF, 1)
+  const before = atomicAdd(task, countedAt(task, frame) + REF, 1)
   assert(before > 0, 'a reference is taken on a frame that somebody holds')
 }
 
@@ -174,34 +201,49 @@ export function frameGetUnlessZero(task: Task, frame: Frame): boolean {
 
 /** Drops a reference; true when it was the last one, and the caller must free the frame (frame/zones.ts). */
 export function framePutTest(task: Task, frame: Frame): boolean {
-  const before = atomicAdd(task, frameAt(task, frame) + REF, -1)
+  const before = atomicAdd(task, countedAt(task, frame) + REF, -1)
   assert(before > 0, 'a reference is dropped by who holds it')
   return before === 1
 }
 
 /** Counts one more entry that maps the frame. Caller holds that entry's leaf lock. */
 export function frameMapInc(task: Task, frame: Frame): void {
-  atomicAdd(task, frameAt(task, frame) + MAP, 1)
+  atomicAdd(task, countedAt(task, frame) + MAP, 1)
+}
+
+/**
+ * One entry of 2 MiB that maps block `head` is about to become 512 of 4 KiB: counts those, and makes each frame as exclusive as
+ * the block was. Caller holds the entry's lock.
+ */
+export function frameCountPieces(task: Task, head: Frame): void {
+  const at = frameAt(task, head)
+  atomicAdd(task, at + REF, BLOCK_FRAMES - 1)
+  atomicAdd(task, at + MAP, BLOCK_FRAMES - 1)
+  const exclusive = (frameFlags(task, head) & FRAME_EXCLUSIVE) !== 0
+  for (let i = 1; i < BLOCK_FRAMES; i++) {
+    if (exclusive) frameSetFlags(task, (head + i) as Frame, FRAME_EXCLUSIVE)
+    else frameClearFlags(task, (head + i) as Frame, FRAME_EXCLUSIVE)
+  }
 }
 
 /** Returns the number of entries left. Caller holds the entry's leaf lock. */
 export function frameMapDec(task: Task, frame: Frame): number {
-  const before = atomicAdd(task, frameAt(task, frame) + MAP, -1)
+  const before = atomicAdd(task, countedAt(task, frame) + MAP, -1)
   assert(before > 0, 'an entry that goes was counted in its frame')
   return before - 1
 }
 
 export function framePins(task: Task, frame: Frame): number {
-  return atomicLoad(task, frameAt(task, frame) + PIN)
+  return atomicLoad(task, countedAt(task, frame) + PIN)
 }
 
 export function frameAddPin(task: Task, frame: Frame, amount: number): void {
-  atomicAdd(task, frameAt(task, frame) + PIN, amount)
+  atomicAdd(task, countedAt(task, frame) + PIN, amount)
 }
 
 /** Takes the frame lock. May sleep. */
 export function frameLock(task: Task, frame: Frame): void {
-  mutexLock(task, frameAt(task, frame) + LOCK, FRAME_LOCK)
+  mutexLock(task, countedAt(task, frame) + LOCK, FRAME_LOCK)
 }
 
 /**
@@ -209,12 +251,12 @@ export function frameLock(task: Task, frame: Frame): void {
  * order, so they are not entered among the actor's held locks; the lock word still names its owner.
  */
 export function frameTryLock(task: Task, frame: Frame): boolean {
-  return ownerTry(task, frameAt(task, frame) + LOCK)
+  return ownerTry(task, countedAt(task, frame) + LOCK)
 }
 
 /** Drops the frame lock, however it was taken. */
 export function frameUnlock(task: Task, frame: Frame): void {
-  const lock = frameAt(task, frame) + LOCK
+  const lock = countedAt(task, frame) + LOCK
   if (task.checked && isHeld(task, lock)) mutexUnlock(task, lock)
   else ownerDrop(task, lock)
 }
@@ -227,13 +269,20 @@ export function frameWaitUnlocked(task: Task, frame: Frame): void {
 
 /** Does this actor hold the frame lock? */
 export function frameLockedByMe(task: Task, frame: Frame): boolean {
-  return ownerOf(task, frameAt(task, frame) + LOCK) === task.id
+  return ownerOf(task, countedAt(task, frame) + LOCK) === task.id
 }
 
 /** Fills the page with zeros. Caller is the only one who knows the frame. */
 export function frameClear(task: Task, frame: Frame): void {
   const at = frameData(task, frame)
   task.words.fill(0, at, at + PAGE_WORDS)
+}
+
+/** Is there nothing but zeros in the page? Nobody writes it meanwhile. */
+export function frameIsZero(task: Task, frame: Frame): boolean {
+  const at = frameData(task, frame)
+  for (let i = 0; i < PAGE_WORDS; i++) if (task.words[at + i] !== 0) return false
+  return true
 }
 
 /** Copies a page. Nobody writes `source` meanwhile, nobody else knows `target`. */
@@ -251,6 +300,11 @@ export function frameBegin(task: Task, frame: Frame, flags: number, refs = 1): v
   words[at + PRIVATE] = 0
   words[at + FLAGS] = flags
   atomicStore(task, at + REF, refs)
+}
+
+/** Gives a frame that was counted by its block a first reference of its own. Caller has taken the block apart. */
+export function frameAdopt(task: Task, frame: Frame): void {
+  atomicStore(task, frameAt(task, frame) + REF, 1)
 }
 
 /**

@@ -21,18 +21,29 @@ import type { Task } from '../seam/task.ts'
 import { ZONE as ZONE_LOCK } from '../sync/classes.ts'
 import { spinLock, spinUnlock } from '../sync/spinlock.ts'
 import {
+  BLOCK_FRAMES,
   FRAME_DEVICE,
   FRAME_FREE,
   FRAME_HEAD,
+  FRAME_TAIL,
   FRAME_WORDS,
   FRAME_ZERO,
   type Frame,
+  frameAdopt,
   frameAt,
   frameBegin,
   frameClear,
+  frameClearFlags,
   frameEnd,
   frameFlags,
+  frameHead,
+  frameIndex,
+  frameMapping,
+  frameMaps,
   framePutTest,
+  frameRefs,
+  frameSetMapping,
+  frameSetPrivate,
   frameZone,
   MAX_ZONES,
   NEXT,
@@ -123,7 +134,14 @@ export function frameAlloc(task: Task, zone: number, flags = 0, order = 0): Fram
     // The head's reference is the block's: nobody can take one on a frame behind it, in use or free.
     frameBegin(task, (frame + i) as Frame, ((words[record + FLAGS] as number) & FRAME_DEVICE) | flags, i === 0 ? 1 : 0)
   }
-  if (order > 0) words[frameAt(task, frame) + FLAGS] = (words[frameAt(task, frame) + FLAGS] as number) | FRAME_HEAD
+  if (order > 0) {
+    words[frameAt(task, frame) + FLAGS] = (words[frameAt(task, frame) + FLAGS] as number) | FRAME_HEAD
+    for (let i = 1; i < 1 << order; i++) {
+      const record = frameAt(task, (frame + i) as Frame)
+      words[record + FLAGS] = (words[record + FLAGS] as number) | FRAME_TAIL
+      frameSetPrivate(task, (frame + i) as Frame, frame)
+    }
+  }
   words[frameAt(task, frame) + ORDER] = order
   if ((words[at + FREE] as number) < (words[at + LOW_MARK] as number)) words[at + LOW_MARK] = words[at + FREE] as number
   spinUnlock(task, at + LOCK)
@@ -137,9 +155,36 @@ export function frameAllocZeroed(task: Task, flags = 0): Frame {
   return frame
 }
 
+/** As frameAlloc of a 2 MiB block from system memory, filled with zeros. */
+export function blockAllocZeroed(task: Task, flags = 0): Frame {
+  const head = frameAlloc(task, SYSTEM_ZONE, flags, HUGE_ORDER)
+  for (let i = 0; head !== NO_FRAME && i < BLOCK_FRAMES; i++) frameClear(task, (head + i) as Frame)
+  return head
+}
+
 /** Drops a reference; the last one frees the frame, or the whole block if it is still one. */
 export function framePut(task: Task, frame: Frame): void {
-  if (framePutTest(task, frame)) freeUnreferenced(task, frame)
+  const head = frameHead(task, frame) // when the reference is gone, nobody may ask any more
+  if (framePutTest(task, head)) freeUnreferenced(task, head)
+}
+
+/**
+ * Takes a 2 MiB block apart: 512 frames, each with one reference, the head's being the caller's that was there. Nobody else
+ * holds the block, and nothing maps it; the caller holds its lock, and keeps it as the lock of the first frame.
+ */
+export function splitBlock(task: Task, head: Frame): void {
+  const { words } = task
+  const mapping = frameMapping(task, head)
+  const index = frameIndex(task, head)
+  assert(frameRefs(task, head) === 1 && frameMaps(task, head) === 0, 'a block is taken apart by its only holder')
+  for (let i = BLOCK_FRAMES - 1; i >= 0; i--) {
+    const frame = (head + i) as Frame
+    frameClearFlags(task, frame, FRAME_HEAD | FRAME_TAIL)
+    frameSetMapping(task, frame, mapping, index + i)
+    frameSetPrivate(task, frame, 0)
+    words[frameAt(task, frame) + ORDER] = 0
+    if (i > 0) frameAdopt(task, frame)
+  }
 }
 
 /** Free frames of a zone: exact only when nobody else allocates. */

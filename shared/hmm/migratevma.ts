@@ -26,7 +26,9 @@ import {
   frameFlags,
   frameGet,
   frameGetUnlessZero,
+  frameHead,
   frameIndex,
+  frameIsBlock,
   frameMapInc,
   frameMapping,
   frameMaps,
@@ -42,9 +44,24 @@ import { framePut, ZERO_FRAME } from '../frame/zones.ts'
 import { EINVAL } from '../memory/errno.ts'
 import type { WordAt } from '../memory/words.ts'
 import { type AnonVma, NO_OWNER, pinOwner, unpinOwner } from '../mm/anonvma.ts'
+import { splitHuge } from '../mm/huge.ts'
 import { makeMigrationEntry, mappingOf, removeMigrationEntries, unmapForMigration } from '../mm/migration.ts'
 import { mmRoot } from '../mm/mm.ts'
-import { allocLeaf, ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, unlockLeaf } from '../mm/pagetable.ts'
+import {
+  allocLeaf,
+  ENTRIES,
+  entryAt,
+  hugeWord,
+  LEAF_LEVEL,
+  lockLeaf,
+  lockSpot,
+  NO_TABLE,
+  type Spot,
+  storeEntry,
+  type Table,
+  unlockLeaf,
+  unlockSpot,
+} from '../mm/pagetable.ts'
 import {
   PTE_DIRTY,
   PTE_KIND,
@@ -56,7 +73,9 @@ import {
   ptePresent,
   pteWritable,
 } from '../mm/pte.ts'
+import { walkMappings } from '../mm/rmap.ts'
 import { flushTlb } from '../mm/shootdown.ts'
+import { splitFolio } from '../mm/splitfolio.ts'
 import {
   VM_HUGETLB,
   VM_WRITE,
@@ -75,6 +94,7 @@ import { NOTIFY } from '../notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
 import { mmapSem } from '../notifier/mmhead.ts'
 import { type NotifierRange, rangeInit } from '../notifier/windows.ts'
+import { atomicLoad } from '../seam/atomics.ts'
 import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { assertHeld } from '../sync/held.ts'
@@ -202,7 +222,7 @@ export function migrateFinalize(task: Task, migration: Migration): void {
     const moved = (from & MIGRATE_MIGRATE) !== 0 && (to & MIGRATE_VALID) !== 0
     if ((from & MIGRATE_VALID) !== 0) {
       const frame = migrateFrame(from)
-      removeMigrationEntries(task, frame, moved ? migrateFrame(to) : frame, migration.owners[i] as AnonVma)
+      restore(task, migration, i, frame, moved ? migrateFrame(to) : frame)
       releaseSource(task, migration, i, frame)
     }
     if ((to & MIGRATE_VALID) !== 0) {
@@ -217,7 +237,9 @@ function collectLeaf(task: Task, migration: Migration, vpn: number): number {
   const { vma, start, last, src } = migration
   const mm = vmaMm(task, vma)
   const end = Math.min(last, vpn - (vpn % ENTRIES) + ENTRIES - 1)
-  const leaf = lockLeaf(task, mmRoot(task, mm), vpn)
+  const spot = lockSpot(task, mmRoot(task, mm), vpn)
+  if (hugeWord(spot) !== 0) return splitForMigration(task, vma, vpn, spot) ? vpn : end + 1
+  const leaf = spot as Table
   if (leaf === NO_TABLE) {
     if (vmaIsAnonymous(task, vma)) src.fill(MIGRATE_MIGRATE, vpn - start, end - start + 1)
     return end + 1
@@ -227,13 +249,35 @@ function collectLeaf(task: Task, migration: Migration, vpn: number): number {
     const at = entryAt(leaf, LEAF_LEVEL, page)
     src[page - start] = choose(task, migration, get(task, at))
     if (((src[page - start] as number) & MIGRATE_VALID) === 0) continue
-    keepOwner(task, migration, page - start, migrateFrame(src[page - start] as number))
+    const frame = migrateFrame(src[page - start] as number)
+    keepOwner(task, migration, page - start, frame)
+    if (frameIsBlock(task, frame)) continue // it will not move, so its entries need not go
     // While the lock still proves that nobody has come between: whoever sees the entry gone sees the TLBs flushed, too.
-    if (makeMigrationEntry(task, at, migrateFrame(src[page - start] as number))) flush = true
+    if (makeMigrationEntry(task, at, frame)) flush = true
   }
   if (flush) flushTlb(task, mm)
   unlockLeaf(task, leaf)
   return end + 1
+}
+
+/**
+ * Migration moves small pages: a 2 MiB entry in the span is split, with its block. Comes with the pmd lock held, returns without.
+ * False when the block cannot be taken apart, and then its pages stay.
+ */
+function splitForMigration(task: Task, vma: Vma, vpn: number, spot: Spot): boolean {
+  const head = pteFrame(atomicLoad(task, hugeWord(spot)))
+  if (head === ZERO_FRAME) {
+    unlockSpot(task, spot, vpn)
+    splitHuge(task, vma, vpn)
+    return true
+  }
+  frameGet(task, head)
+  const locked = frameTryLock(task, head)
+  unlockSpot(task, spot, vpn)
+  const split = locked && splitFolio(task, head, true)
+  if (locked) frameUnlock(task, head)
+  framePut(task, head)
+  return split
 }
 
 /** What becomes of one entry: 0, MIGRATE, or a frame with a reference and its lock taken. Leaf lock held. */
@@ -261,6 +305,17 @@ function isolate(task: Task, migration: Migration, i: number): void {
   const entry = migration.src[i] as number
   if ((entry & MIGRATE_VALID) === 0) return
   const frame = migrateFrame(entry)
+  if (frameIsBlock(task, frame)) {
+    // A block mapped in pieces does not move. Linux 6.12 learns that only after it has unmapped it: devices hear of that.
+    walkMappings(task, frameHead(task, frame), (vma, first, last) => {
+      const range = rangeInit(task, vmaMm(task, vma), first, last, NOTIFY.clear)
+      invalidateRangeStart(task, range)
+      invalidateRangeEnd(task, range)
+    })
+    releaseSource(task, migration, i, frame)
+    migration.src[i] = 0
+    return
+  }
   if (frameMaps(task, frame) > 0) unmapForMigration(task, frame)
   if (
     frameMaps(task, frame) === 0 &&
@@ -268,7 +323,7 @@ function isolate(task: Task, migration: Migration, i: number): void {
     framePins(task, frame) === 0
   )
     return
-  removeMigrationEntries(task, frame, frame, migration.owners[i] as AnonVma)
+  restore(task, migration, i, frame, frame)
   releaseSource(task, migration, i, frame)
   migration.src[i] = 0
 }
@@ -277,6 +332,10 @@ function isolate(task: Task, migration: Migration, i: number): void {
 function expectedRefs(task: Task, migration: Migration, frame: Frame): number {
   const cached = (frameFlags(task, frame) & FRAME_ANON) === 0 ? 1 : 0
   return 1 + cached + (frame === migration.faultFrame ? 1 : 0)
+}
+
+function restore(task: Task, migration: Migration, i: number, from: Frame, to: Frame): void {
+  removeMigrationEntries(task, { from, to, pages: 1, owner: migration.owners[i] as AnonVma, zeros: false })
 }
 
 /** Pins the owner of a chosen frame, which is locked: when all its entries are gone, the areas may go, too. */

@@ -11,6 +11,7 @@
  *   own device's memory           frame, VALID, DEVICE_PRIVATE (WRITE); never faulted, even if a write was asked and it is not
  *   another device's memory       NONE                        CPU fault: that device's driver brings it home
  *   swapped, exclusive            NONE                        CPU fault: brought in, given back
+ *   2 MiB entry                   as present, HUGE; needed by one page, faulted for all of them that are asked
  *   migration entry               NONE                        CPU fault: waits until the migration is over
  *
  * A page that needs a fault takes every later page of the same area, in the same leaf and the same range, through a fault of
@@ -22,12 +23,24 @@ import { EBUSY, EFAULT, ENOMEM, EPERM } from '../memory/errno.ts'
 import type { WordAt } from '../memory/words.ts'
 import { handleFault } from '../mm/fault.ts'
 import { FAULT } from '../mm/faultcode.ts'
+import { hugePiece, hugeStart } from '../mm/huge.ts'
 import { mmRoot } from '../mm/mm.ts'
-import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, skipMissing, type Table, unlockLeaf } from '../mm/pagetable.ts'
+import {
+  ENTRIES,
+  entryAt,
+  hugeWord,
+  LEAF_LEVEL,
+  lockSpot,
+  NO_TABLE,
+  skipMissing,
+  type Table,
+  unlockSpot,
+} from '../mm/pagetable.ts'
 import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
 import { findVma, NO_VMA, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { mmapSem } from '../notifier/mmhead.ts'
 import { checkRetry } from '../notifier/subscriptions.ts'
+import { atomicLoad } from '../seam/atomics.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { assertHeld } from '../sync/held.ts'
@@ -116,17 +129,19 @@ class Walker {
     if ((vmaFlags(task, vma) & VM_READ) === 0) return this.fillUnreadable(end)
     while (this.at <= end) {
       const root = mmRoot(task, rangeMm(task, this.range))
-      const leaf = lockLeaf(task, root, this.at)
-      if (leaf === NO_TABLE) {
+      const spot = lockSpot(task, root, this.at)
+      if (spot === NO_TABLE) {
         const holeEnd = Math.min(end, skipMissing(task, root, this.at) - 1)
         const needs = this.anyNeeds(holeEnd)
         if (needs !== NEEDS_NOTHING) return this.faultRun(vma, holeEnd, needs)
         this.fillConstant(holeEnd, this.encoding.noneLow, this.encoding.noneHigh)
         continue
       }
-      const leafEnd = Math.min(end, this.at - (this.at % ENTRIES) + ENTRIES - 1)
-      const needs = this.walkLeaf(leaf, leafEnd)
-      unlockLeaf(task, leaf)
+      const leafEnd = Math.min(end, hugeStart(this.at) + ENTRIES - 1)
+      const huge = hugeWord(spot)
+      const begin = this.at
+      const needs = huge !== 0 ? this.walkHuge(huge, leafEnd) : this.walkLeaf(spot as Table, leafEnd)
+      unlockSpot(task, spot, begin)
       if (needs !== NEEDS_NOTHING) return this.faultRun(vma, leafEnd, needs)
     }
     return 0
@@ -164,6 +179,36 @@ class Walker {
       pte++
       pfn += 2
       generation++
+    }
+    return NEEDS_NOTHING
+  }
+
+  /**
+   * Fills entries from a locked 2 MiB entry up to `end`, or says what is needed when any page needs something: a fault changes
+   * the entry for all of them.
+   */
+  private walkHuge(pmd: WordAt, end: number): number {
+    const { task, encoding } = this
+    const first = rangeFirst(task, this.range)
+    const entry = atomicLoad(task, pmd)
+    const present = ptePresent(entry)
+    const write = pteWritable(entry)
+    let most = NEEDS_NOTHING
+    for (let page = this.at; page <= end; page++)
+      most = Math.max(most, this.needs(rangePfnAt(task, this.range, page - first), present, write))
+    if (most !== NEEDS_NOTHING) return most
+    if (!present) {
+      this.fillConstant(end, encoding.noneLow, encoding.noneHigh)
+      return NEEDS_NOTHING
+    }
+    const flagsLow = encoding.validLow | encoding.hugeLow | (write ? encoding.writeLow : 0)
+    const flagsHigh = encoding.validHigh | encoding.hugeHigh | (write ? encoding.writeHigh : 0)
+    for (; this.at <= end; this.at++) {
+      const frame = hugePiece(entry, this.at)
+      const pfn = rangePfnAt(task, this.range, this.at - first)
+      task.words[pfn] = pfnLow(frame, encoding.shift) | flagsLow
+      task.words[pfn + 1] = pfnHigh(frame, encoding.shift) | flagsHigh
+      if (task.checked) task.words[rangeGenerationAt(task, this.range, this.at - first)] = frameGenerationQuiet(task, frame)
     }
     return NEEDS_NOTHING
   }

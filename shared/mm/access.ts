@@ -7,7 +7,7 @@
  * The hardware walk reads upper tables and leaves without any lock, by atomic loads: tables and frames that it can reach
  * are freed only after a flush that waits for it. It sets YOUNG and DIRTY in the leaf by compare-and-exchange.
  */
-import { type Frame, frameData, frameGenerationQuiet } from '../frame/frames.ts'
+import { frameData, frameGenerationQuiet } from '../frame/frames.ts'
 import type { WordAt } from '../memory/words.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { atomicAdd, atomicCas, atomicLoad, atomicStore } from '../seam/atomics.ts'
@@ -17,6 +17,7 @@ import { MMAP_SEM } from '../sync/classes.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
 import { handleFault } from './fault.ts'
 import { FAULT } from './faultcode.ts'
+import { hugePart } from './huge.ts'
 import { currentMm, mmFlushGen, mmRoot } from './mm.ts'
 import { entryAt, findPmd, isTableEntry, LEAF_LEVEL, tableOf } from './pagetable.ts'
 import { PTE_DIRTY, PTE_WRITE, PTE_YOUNG, pteFrame, ptePresent, pteWritable } from './pte.ts'
@@ -111,17 +112,19 @@ function touch(task: Task, mm: Mm, vpn: number, word: number, kind: number, low:
 /** The hardware's page-table walk. Returns the TLB slot it filled, or 0. INSIDE. */
 function walk(task: Task, mm: Mm, vpn: number, write: boolean): WordAt {
   const pmd = findPmd(task, mmRoot(task, mm), vpn)
-  const upper = pmd === 0 ? 0 : atomicLoad(task, pmd)
-  if (!isTableEntry(upper)) return 0
-  const at = entryAt(tableOf(upper), LEAF_LEVEL, vpn)
   for (;;) {
-    const entry = atomicLoad(task, at)
+    const upper = pmd === 0 ? 0 : atomicLoad(task, pmd)
+    if (upper === 0) return 0
+    const huge = !isTableEntry(upper)
+    const at = huge ? pmd : entryAt(tableOf(upper), LEAF_LEVEL, vpn)
+    const entry = huge ? upper : atomicLoad(task, at)
     if (!ptePresent(entry) || (write && !pteWritable(entry))) return 0
     const marked = entry | PTE_YOUNG | (write ? PTE_DIRTY : 0)
     if (marked !== entry && atomicCas(task, at, entry, marked) !== entry) continue
-    const frame: Frame = pteFrame(entry)
-    // A translation cached by a read has no DIRTY to set later, so it is cached without WRITE and walked again by a write.
-    return tlbFill(task, mm, vpn, write ? marked : marked & ~PTE_WRITE, frameGenerationQuiet(task, frame))
+    // A translation cached by a read has no DIRTY to set later, so it is cached without WRITE and walked again by a write. Of a
+    // huge entry the TLB keeps the one page.
+    const page = huge ? hugePart(marked, vpn) : marked
+    return tlbFill(task, mm, vpn, write ? page : page & ~PTE_WRITE, frameGenerationQuiet(task, pteFrame(page)))
   }
 }
 

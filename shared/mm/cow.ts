@@ -23,6 +23,7 @@ import {
   frameFlags,
   frameGet,
   frameIndex,
+  frameIsBlock,
   frameMapDec,
   frameMapInc,
   frameMaps,
@@ -75,6 +76,7 @@ function mayReuse(task: Task, vma: Vma, frame: Frame): boolean {
   const flags = frameFlags(task, frame)
   if ((flags & FRAME_ANON) === 0) return false
   if ((flags & FRAME_EXCLUSIVE) !== 0) return true
+  if (frameIsBlock(task, frame)) return false // a piece of a block is not reused, even when no other piece is mapped (6.12)
   if (frameMaps(task, frame) !== 1 || frameRefs(task, frame) !== 1 || !frameTryLock(task, frame)) return false
   frameSetFlags(task, frame, FRAME_EXCLUSIVE)
   frameSetMapping(task, frame, vmaOwner(task, vma), frameIndex(task, frame))

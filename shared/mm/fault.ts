@@ -7,8 +7,9 @@
  */
 import { FRAME_ANON, FRAME_DIRTY, FRAME_EXCLUSIVE, frameSetMapping, NO_FRAME } from '../frame/frames.ts'
 import { frameAllocZeroed, framePut, ZERO_FRAME } from '../frame/zones.ts'
+import type { WordAt } from '../memory/words.ts'
 import { mmapSem } from '../notifier/mmhead.ts'
-import { atomicOr } from '../seam/atomics.ts'
+import { atomicLoad, atomicOr } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
@@ -19,10 +20,24 @@ import { devicePrivateFault } from './devicefault.ts'
 import { restoreExclusive } from './exclusive.ts'
 import { FAULT } from './faultcode.ts'
 import { fileFault } from './filefault.ts'
+import { vmaIsHugetlb } from './huge.ts'
+import { hugeAnonymousFault, hugeEligible, hugeWriteFault, TRY_SMALL } from './hugefault.ts'
+import { hugetlbFault, hugetlbWriteFault } from './hugetlb.ts'
 import { installIfEmpty } from './install.ts'
 import { waitForMigration } from './migration.ts'
 import { mmRoot } from './mm.ts'
-import { allocLeaf, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, type Table, unlockLeaf } from './pagetable.ts'
+import {
+  allocLeaf,
+  entryAt,
+  hugeWord,
+  LEAF_LEVEL,
+  lockSpot,
+  NO_TABLE,
+  skipMissing,
+  type Table,
+  unlockLeaf,
+  unlockPmd,
+} from './pagetable.ts'
 import { makePte, PTE_DIRTY, PTE_KIND, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, pteKind, ptePresent, pteWritable } from './pte.ts'
 import { swapIn } from './swap.ts'
 import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaIsAnonymous, vmaMm, vmaOwner } from './vma.ts'
@@ -35,22 +50,54 @@ import { prepareOwner } from './vmalink.ts'
 export function handleFault(task: Task, vma: Vma, vpn: number, write: boolean): number {
   assertHeld(task, mmapSem(vmaMm(task, vma)), 'mmap_sem')
   tick(task)
-  const root = mmRoot(task, vmaMm(task, vma))
-  const leaf = lockLeaf(task, root, vpn)
-  const entry = leaf === NO_TABLE ? 0 : get(task, entryAt(leaf, LEAF_LEVEL, vpn))
-  if (entry === 0) {
-    if (leaf !== NO_TABLE) unlockLeaf(task, leaf)
-    if (allocLeaf(task, vmaMm(task, vma), root, vpn) === NO_TABLE) return FAULT.oom
-    return vmaIsAnonymous(task, vma) ? anonymousFault(task, vma, vpn, write) : fileFault(task, vma, vpn, write)
+  const mm = vmaMm(task, vma)
+  const root = mmRoot(task, mm)
+  for (;;) {
+    const spot = lockSpot(task, root, vpn)
+    if (hugeWord(spot) !== 0) {
+      const result = hugeFault(task, vma, vpn, write, hugeWord(spot))
+      if (result !== TRY_SMALL) return result
+      continue
+    }
+    const entry = spot === NO_TABLE ? 0 : get(task, entryAt(spot as Table, LEAF_LEVEL, vpn))
+    if (entry !== 0) return entryFault(task, vma, vpn, write, spot as Table, entry)
+    if (spot !== NO_TABLE) unlockLeaf(task, spot as Table)
+    else {
+      const result = hugeFirstTouch(task, vma, vpn, write)
+      if (result !== TRY_SMALL) return result
+    }
+    if (allocLeaf(task, mm, root, vpn) !== NO_TABLE)
+      return vmaIsAnonymous(task, vma) ? anonymousFault(task, vma, vpn, write) : fileFault(task, vma, vpn, write)
+    if (skipMissing(task, root, vpn) !== vpn) return FAULT.oom
+    // Another fault has mapped 2 MiB here meanwhile: look again.
   }
-  if (ptePresent(entry)) {
-    if (write && !pteWritable(entry)) return writeProtectFault(task, vma, vpn, leaf, entry)
-    // Somebody else made the entry meanwhile, or the hardware only wants the bit set.
-    atomicOr(task, entryAt(leaf, LEAF_LEVEL, vpn), PTE_YOUNG)
-    unlockLeaf(task, leaf)
-    return FAULT.done
+}
+
+/** Nothing is there, not even a table. A FAULT value or TRY_SMALL. */
+function hugeFirstTouch(task: Task, vma: Vma, vpn: number, write: boolean): number {
+  if (vmaIsHugetlb(task, vma)) return hugetlbFault(task, vma, vpn, write)
+  return hugeEligible(task, vma, vpn) ? hugeAnonymousFault(task, vma, vpn, write) : TRY_SMALL
+}
+
+/** Comes with the pmd lock held, returns without it. A FAULT value, or TRY_SMALL when the entry is split now. */
+function hugeFault(task: Task, vma: Vma, vpn: number, write: boolean, pmd: WordAt): number {
+  const entry = atomicLoad(task, pmd)
+  if (ptePresent(entry) && write && !pteWritable(entry)) {
+    return vmaIsHugetlb(task, vma) ? hugetlbWriteFault(task, vma, vpn, pmd) : hugeWriteFault(task, vma, vpn, pmd)
   }
-  return specialFault(task, vma, vpn, leaf, entry)
+  if (ptePresent(entry)) atomicOr(task, pmd, PTE_YOUNG)
+  unlockPmd(task, pmd, vpn)
+  return ptePresent(entry) ? FAULT.done : FAULT.segv
+}
+
+/** Something is there. Comes with the leaf locked, returns with it unlocked. */
+function entryFault(task: Task, vma: Vma, vpn: number, write: boolean, leaf: Table, entry: number): number {
+  if (!ptePresent(entry)) return specialFault(task, vma, vpn, leaf, entry)
+  if (write && !pteWritable(entry)) return writeProtectFault(task, vma, vpn, leaf, entry)
+  // Somebody else made the entry meanwhile, or the hardware only wants the bit set.
+  atomicOr(task, entryAt(leaf, LEAF_LEVEL, vpn), PTE_YOUNG)
+  unlockLeaf(task, leaf)
+  return FAULT.done
 }
 
 /**

@@ -11,11 +11,12 @@
  *   LOCK    spinlock, class `file`. Guards NODES and the slots below. One reference of each frame belongs to its slot.
  *   ROOT    interval tree of the areas that map it, keyed by page offset. Guarded by SEM.
  *   SEM     rwsem, class `fileRmap`: read to find a frame's mappings, write to add, move or remove an area.
- *   NODES   page-cache index: node i holds slots for pages [512 i, 512 i + 512); slot = frame + 1, 0 = not cached.
+ *   NODES   page-cache index: node i holds slots for pages [512 i, 512 i + 512). A slot is frame + 1; -(swap slot + 1) of a page that
+ *           was put out; 0 of one that was never touched.
  */
-import { FRAME_DIRTY, type Frame, frameGet, frameSetMapping, NO_FRAME } from '../frame/frames.ts'
+import { FRAME_DIRTY, type Frame, frameCopy, frameGet, frameIndex, frameSetMapping, NO_FRAME } from '../frame/frames.ts'
 import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
-import { frameAllocZeroed, framePut } from '../frame/zones.ts'
+import { blockAllocZeroed, frameAllocZeroed, framePut } from '../frame/zones.ts'
 import type { WordAt } from '../memory/words.ts'
 import { atomicAdd, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
@@ -24,6 +25,8 @@ import type { Task } from '../seam/task.ts'
 import { FILE } from '../sync/classes.ts'
 import { RWSEM_WORDS } from '../sync/rwsem.ts'
 import { spinLock, spinUnlock } from '../sync/spinlock.ts'
+
+import { putSlot } from './swapslot.ts'
 
 export type File = WordAt & { readonly brand: 'file' }
 export const NO_FILE = 0 as File
@@ -63,12 +66,17 @@ export function filePut(task: Task, file: File): void {
     const node = get(task, file + NODES + i)
     if (node === 0) continue
     for (let slot = 0; slot < NODE_SLOTS; slot++) {
-      const cached = get(task, node + slot)
-      if (cached !== 0) framePut(task, (cached - 1) as Frame)
+      dropSlot(task, get(task, node + slot))
     }
     freeObject(task, NODE_KIND, node)
   }
   freeObject(task, FILE_KIND, file)
+}
+
+/** Gives back what a slot held. */
+function dropSlot(task: Task, held: number): void {
+  if (held > 0) framePut(task, (held - 1) as Frame)
+  else if (held < 0) putSlot(task, (-held - 1) as Frame)
 }
 
 /** Size in pages. */
@@ -100,12 +108,16 @@ export function findCached(task: Task, file: File, index: number): Frame {
  */
 export function findOrAddCached(task: Task, file: File, index: number): Frame {
   const found = findCached(task, file, index)
-  if (found !== NO_FRAME) return found
-  const fresh = frameAllocZeroed(task, FRAME_DIRTY)
+  return found !== NO_FRAME ? found : addCached(task, file, index, frameAllocZeroed(task, FRAME_DIRTY))
+}
+
+/** Puts `fresh`, the caller's, into the empty slot of page `index`, or drops it for one that is there. With a reference. */
+function addCached(task: Task, file: File, index: number, fresh: Frame): Frame {
   const node = allocObject(task, NODE_KIND) // for the case that the slot's node is missing: nothing allocates under LOCK
   spinLock(task, file + LOCK, FILE)
   let frame = cachedAt(task, file, index)
   let spare = node
+  let swapped = NO_FRAME
   if (frame === NO_FRAME && fresh !== NO_FRAME) {
     const nodeAt = file + NODES + Math.floor(index / NODE_SLOTS)
     if (get(task, nodeAt) === 0) {
@@ -113,16 +125,27 @@ export function findOrAddCached(task: Task, file: File, index: number): Frame {
       spare = 0
     }
     if (get(task, nodeAt) !== 0) {
+      const at = slotAt(task, file, index)
+      if (get(task, at) < 0) swapped = (-get(task, at) - 1) as Frame
+      // Copied before anybody can find the frame. The swap slot is this slot's alone, so its content stands.
+      if (swapped !== NO_FRAME) frameCopy(task, fresh, swapped)
       frameSetMapping(task, fresh, file, index)
-      put(task, get(task, nodeAt) + (index % NODE_SLOTS), fresh + 1)
+      put(task, at, fresh + 1)
       frame = fresh
     }
   }
   if (frame !== NO_FRAME) frameGet(task, frame)
   spinUnlock(task, file + LOCK)
   if (spare !== 0) freeObject(task, NODE_KIND, spare)
+  if (swapped !== NO_FRAME) putSlot(task, swapped)
   if (frame !== fresh && fresh !== NO_FRAME) framePut(task, fresh)
   return frame
+}
+
+/** As findOrAddCached for a file of 2 MiB pages: the head of the block of page `index`, which is a multiple of 512. */
+export function findOrAddBlock(task: Task, file: File, index: number): Frame {
+  const found = findCached(task, file, index)
+  return found !== NO_FRAME ? found : addCached(task, file, index, blockAllocZeroed(task, FRAME_DIRTY))
 }
 
 /** The cached frame of page `index`, without a reference. For audits, while nobody uses the file. */
@@ -142,8 +165,39 @@ export function eachCached(task: Task, file: File, visit: (frame: Frame, index: 
   }
 }
 
-/** LOCK held. */
+/** The cached frame of page `index`, or NO_FRAME. LOCK held. */
 function cachedAt(task: Task, file: File, index: number): Frame {
+  const at = slotAt(task, file, index)
+  return at === 0 ? NO_FRAME : ((Math.max(get(task, at), 0) - 1) as Frame)
+}
+
+/** Word of the slot of page `index`; 0 while its node is missing. LOCK held. */
+function slotAt(task: Task, file: File, index: number): WordAt {
   const node = get(task, file + NODES + Math.floor(index / NODE_SLOTS))
-  return node === 0 ? NO_FRAME : ((get(task, node + (index % NODE_SLOTS)) - 1) as Frame)
+  return node === 0 ? 0 : node + (index % NODE_SLOTS)
+}
+
+/**
+ * Takes `frame` out of the cache and leaves swap slot `slot` (its reference, too) in its place; NO_FRAME: leaves nothing. False
+ * if the frame is not cached any more. On true the cache's reference is the caller's. Frame lock held.
+ */
+export function uncache(task: Task, file: File, frame: Frame, slot: Frame = NO_FRAME): boolean {
+  spinLock(task, file + LOCK, FILE)
+  const at = slotAt(task, file, frameIndex(task, frame))
+  const ours = at !== 0 && get(task, at) === frame + 1
+  if (ours) put(task, at, slot === NO_FRAME ? 0 : -(slot + 1))
+  spinUnlock(task, file + LOCK)
+  return ours
+}
+
+/** Forgets the content of page `index` if it is swapped out; otherwise its frame with a reference, or NO_FRAME. */
+export function takeSwappedOrGet(task: Task, file: File, index: number): Frame {
+  spinLock(task, file + LOCK, FILE)
+  const at = slotAt(task, file, index)
+  const held = at === 0 ? 0 : get(task, at)
+  if (held < 0) put(task, at, 0)
+  if (held > 0) frameGet(task, (held - 1) as Frame)
+  spinUnlock(task, file + LOCK)
+  if (held < 0) dropSlot(task, held)
+  return held > 0 ? ((held - 1) as Frame) : NO_FRAME
 }

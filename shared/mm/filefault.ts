@@ -13,8 +13,12 @@ import {
   FRAME_EXCLUSIVE,
   type Frame,
   frameCopy,
+  frameLock,
   frameMapInc,
+  frameMapping,
   frameSetMapping,
+  frameTryLock,
+  frameUnlock,
   NO_FRAME,
 } from '../frame/frames.ts'
 import { frameAlloc, framePut, SYSTEM_ZONE } from '../frame/zones.ts'
@@ -45,7 +49,12 @@ export function fileFault(task: Task, vma: Vma, vpn: number, write: boolean): nu
     framePut(task, cached)
     return result
   }
-  if (!installIfEmpty(task, vma, vpn, makePte(cached, sharedBits(task, vma, write)))) framePut(task, cached)
+  // Mapped under the frame's lock, while it is the file's: punchHole draws why. Not so any more: the access is tried again.
+  frameLock(task, cached)
+  const ours = frameMapping(task, cached) === file
+  const mapped = ours && installIfEmpty(task, vma, vpn, makePte(cached, sharedBits(task, vma, write)))
+  frameUnlock(task, cached)
+  if (!mapped) framePut(task, cached)
   return FAULT.done
 }
 
@@ -77,13 +86,20 @@ function faultAround(task: Task, vma: Vma, vpn: number): boolean {
     if (index >= fileSize(task, file)) break
     const frame = findCached(task, file, index)
     if (frame === NO_FRAME) continue
-    const leaf = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), page)
-    const took = leaf !== NO_TABLE && mapAt(task, vma, leaf, page, frame)
-    if (leaf !== NO_TABLE) unlockLeaf(task, leaf)
+    const took = frameTryLock(task, frame) && mapNeighbour(task, vma, page, frame)
     if (!took) framePut(task, frame)
     if (page === vpn) mapped = true
   }
   return mapped
+}
+
+/** Comes with the frame lock held, returns without it. Takes over the reference when it returns true. */
+function mapNeighbour(task: Task, vma: Vma, page: number, frame: Frame): boolean {
+  const leaf = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), page)
+  const took = leaf !== NO_TABLE && frameMapping(task, frame) === vmaFile(task, vma) && mapAt(task, vma, leaf, page, frame)
+  if (leaf !== NO_TABLE) unlockLeaf(task, leaf)
+  frameUnlock(task, frame)
+  return took
 }
 
 /** Leaf lock held. Takes over the reference when it returns true. */

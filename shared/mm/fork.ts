@@ -1,7 +1,7 @@
 /**
  * fork: a child with the same areas, sharing private frames copy-on-write.
  *
- *     per area that owns frames: PROTECTION_PAGE on the parent, whole area, one pair
+ *     per area that owns frames: PROTECTION_PAGE (hugetlb: CLEAR) on the parent, whole area, one pair
  *         start, write-protect entries in both, end
  *     one flush of the parent's TLBs after all areas
  *
@@ -34,18 +34,28 @@ import { MMAP_SEM, MMAP_SEM_CHILD } from '../sync/classes.ts'
 import { downWrite, upWrite } from '../sync/rwsem.ts'
 import { restoreEntry } from './exclusive.ts'
 import { mmPut } from './exit.ts'
+import { hugeStart, vmaIsHugetlb } from './huge.ts'
 import { createMm, mmRoot } from './mm.ts'
 import {
   allocLeaf,
+  allocPmd,
+  allocSpareLeaf,
   ENTRIES,
   entryAt,
+  freeSpareLeaf,
+  hugeWord,
   LEAF_LEVEL,
   lockLeaf,
+  lockPmd,
+  lockSpot,
   NO_TABLE,
   skipMissing,
   storeEntry,
+  storeLeaf,
   type Table,
   unlockLeaf,
+  unlockPmd,
+  unlockSpot,
 } from './pagetable.ts'
 import { isExclusive, isMigrationEntry, isSwapEntry, PTE_WRITE, pteFrame, ptePresent } from './pte.ts'
 import { flushTlb } from './shootdown.ts'
@@ -100,23 +110,62 @@ function copyEntries(task: Task, child: Mm, vma: Vma): boolean {
   const parent = vmaMm(task, vma)
   const first = vmaStart(task, vma)
   const last = vmaLast(task, vma)
-  const range = rangeInit(task, parent, first, last, NOTIFY.protectionPage)
+  const range = rangeInit(task, parent, first, last, vmaIsHugetlb(task, vma) ? NOTIFY.clear : NOTIFY.protectionPage)
   invalidateRangeStart(task, range)
   let copied = true
   for (let vpn = first; copied && vpn <= last; ) {
-    const from = lockLeaf(task, mmRoot(task, parent), vpn)
+    const from = lockSpot(task, mmRoot(task, parent), vpn)
     if (from === NO_TABLE) {
       vpn = skipMissing(task, mmRoot(task, parent), vpn)
       continue
     }
-    unlockLeaf(task, from) // the child's tables are allocated without a lock; MMAP_SEM keeps the parent's leaf
-    const end = Math.min(last, vpn - (vpn % ENTRIES) + ENTRIES - 1)
-    copied = allocLeaf(task, child, mmRoot(task, child), vpn) !== NO_TABLE
-    if (copied) copyLeaf(task, vma, child, vpn, end)
+    unlockSpot(task, from, vpn) // the child's tables are allocated without a lock; MMAP_SEM keeps the parent's entry
+    const end = Math.min(last, hugeStart(vpn) + ENTRIES - 1)
+    copied = hugeWord(from) !== 0 ? copyHuge(task, vma, child, vpn) : copySmall(task, vma, child, vpn, end)
     vpn = end + 1
   }
   invalidateRangeEnd(task, range)
   return copied
+}
+
+function copySmall(task: Task, vma: Vma, child: Mm, first: number, last: number): boolean {
+  if (allocLeaf(task, child, mmRoot(task, child), first) === NO_TABLE) return false
+  copyLeaf(task, vma, child, first, last)
+  return true
+}
+
+/**
+ * Copies a 2 MiB entry; the child gets one, too, read-only in both. False when memory is out. Reverse-map locks, then the
+ * parent's and the child's third-level table. MMAP_SEM of both held for writing.
+ */
+function copyHuge(task: Task, vma: Vma, child: Mm, vpn: number): boolean {
+  const to = allocPmd(task, child, mmRoot(task, child), vpn)
+  const spare = to === 0 ? NO_TABLE : allocSpareLeaf(task)
+  if (spare === NO_TABLE) return false
+  lockRmaps(task, vma, true)
+  const spot = lockSpot(task, mmRoot(task, vmaMm(task, vma)), vpn)
+  const from = hugeWord(spot)
+  if (from === 0) {
+    // A reverse walk has split it meanwhile: that needs no mmap_sem.
+    if (spot !== NO_TABLE) unlockSpot(task, spot, vpn)
+    unlockRmaps(task, vma, true)
+    freeSpareLeaf(task, spare)
+    return copySmall(task, vma, child, vpn, vpn + ENTRIES - 1)
+  }
+  lockPmd(task, to, vpn, true)
+  const entry = atomicAnd(task, from, ~PTE_WRITE)
+  const head = pteFrame(entry)
+  if (head !== ZERO_FRAME) {
+    frameGet(task, head)
+    frameMapInc(task, head)
+    frameClearFlags(task, head, FRAME_EXCLUSIVE)
+  }
+  storeLeaf(task, to, vpn, spare)
+  storeEntry(task, to, entry & ~PTE_WRITE)
+  unlockPmd(task, to, vpn)
+  unlockSpot(task, spot, vpn)
+  unlockRmaps(task, vma, true)
+  return true
 }
 
 /**

@@ -4,6 +4,8 @@
  *
  *   dontneed                event CLEAR per area; entries zapped; private memory reads as zeros afterwards. MMAP_SEM read.
  *   populate_read, _write   faults every page in, as a device fault would. MMAP_SEM read.
+ *   free, pageout, remove   mm/lazyfree.ts, mm/reclaim.ts, mm/punchhole.ts. MMAP_SEM read.
+ *   collapse                mm/collapse.ts. MMAP_SEM write.
  *   dontfork, wipeonfork, hugepage, nohugepage     flags of the area. MMAP_SEM write.
  */
 import { EAGAIN, EFAULT, EINVAL, ENOMEM } from '../memory/errno.ts'
@@ -15,19 +17,24 @@ import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downRead, downWrite, upRead, upWrite } from '../sync/rwsem.ts'
+import { collapse } from './collapse.ts'
 import { handleFault } from './fault.ts'
 import { FAULT } from './faultcode.ts'
 import { gatherBegin, gatherEnd } from './gather.ts'
 import { isUsable } from './gup.ts'
+import { vmaIsHugetlb } from './huge.ts'
+import { lazyFree } from './lazyfree.ts'
 import { mergeWithNeighbours } from './merge.ts'
 import { splitEdges } from './munmap.ts'
+import { ENTRIES } from './pagetable.ts'
+import { punchHole } from './punchhole.ts'
+import { pageOut } from './reclaim.ts'
 import {
   findVma,
   LAST_VPN,
   NO_VMA,
   VM_DONTFORK,
   VM_HUGEPAGE,
-  VM_HUGETLB,
   VM_NOHUGEPAGE,
   VM_READ,
   VM_WIPEONFORK,
@@ -51,6 +58,10 @@ export const ADVICE = {
   nohugepage: 4,
   dontfork: 5,
   wipeonfork: 6,
+  free: 7,
+  pageout: 8,
+  remove: 9,
+  collapse: 10,
 } as const
 export type Advice = keyof typeof ADVICE
 const KNOWN: ReadonlySet<number> = new Set(Object.values(ADVICE))
@@ -69,17 +80,28 @@ export function madvise(task: Task, mm: Mm, start: number, pages: number, advice
   if (advice === ADVICE.populateRead || advice === ADVICE.populateWrite) {
     return populate(task, mm, start, last, advice === ADVICE.populateWrite)
   }
-  if (advice === ADVICE.dontneed) {
+  const act = ACTIONS.get(advice)
+  if (act !== undefined) {
     downRead(task, mmapSem(mm), MMAP_SEM)
-    const result = eachArea(task, mm, start, last, (vma, first, end) => dontNeed(task, mm, vma, first, end))
+    const result = eachArea(task, mm, start, last, (vma, first, end) => act(task, vma, first, end))
     upRead(task, mmapSem(mm))
     return result
   }
   downWrite(task, mmapSem(mm), MMAP_SEM)
-  const result = eachArea(task, mm, start, last, (vma, first, end) => adviseFlags(task, mm, vma, first, end, advice))
+  const result = eachArea(task, mm, start, last, (vma, first, end) =>
+    advice === ADVICE.collapse ? collapse(task, vma, first, end) : adviseFlags(task, mm, vma, first, end, advice),
+  )
   upWrite(task, mmapSem(mm))
   return result
 }
+
+/** Advice that acts on entries, with MMAP_SEM held for reading. Each gives 0 or an errno for its part of one area. */
+const ACTIONS: ReadonlyMap<number, (task: Task, vma: Vma, first: number, last: number) => number> = new Map([
+  [ADVICE.dontneed, dontNeed],
+  [ADVICE.free, lazyFree],
+  [ADVICE.pageout, pageOut],
+  [ADVICE.remove, punchHole],
+])
 
 /** Calls `apply` for the part of every area in the span. A hole is remembered; an error ends it. MMAP_SEM held. */
 function eachArea(
@@ -103,7 +125,13 @@ function eachArea(
   return hole ? -ENOMEM : 0
 }
 
-function dontNeed(task: Task, mm: Mm, vma: Vma, first: number, last: number): number {
+/** Of hugetlb, whole pages: the start must be one's, the end is rounded down. */
+function dontNeed(task: Task, vma: Vma, first: number, end: number): number {
+  const huge = vmaIsHugetlb(task, vma)
+  if (huge && first % ENTRIES !== 0) return -EINVAL
+  const last = huge ? end - ((end + 1) % ENTRIES) : end
+  if (last < first) return 0
+  const mm = vmaMm(task, vma)
   gatherBegin(task, mm)
   const range = rangeInit(task, mm, first, last, NOTIFY.clear)
   invalidateRangeStart(task, range)
@@ -116,10 +144,11 @@ function dontNeed(task: Task, mm: Mm, vma: Vma, first: number, last: number): nu
 function adviseFlags(task: Task, mm: Mm, vma: Vma, first: number, last: number, advice: number): number {
   const flags = vmaFlags(task, vma)
   const next = advisedFlags(flags, advice)
-  if (advice === ADVICE.wipeonfork && (!vmaIsAnonymous(task, vma) || vmaIsShared(task, vma))) return -EINVAL
-  if ((advice === ADVICE.hugepage || advice === ADVICE.nohugepage) && (flags & VM_HUGETLB) !== 0) return -EINVAL
+  const plain = vmaIsAnonymous(task, vma) && !vmaIsShared(task, vma) && !vmaIsHugetlb(task, vma)
+  if (advice === ADVICE.wipeonfork && !plain) return -EINVAL
   if (next === flags) return 0
-  if (splitEdges(task, mm, first, last) !== 0) return -EAGAIN // -ENOMEM would mean a hole
+  const cut = splitEdges(task, mm, first, last)
+  if (cut !== 0) return cut === -ENOMEM ? -EAGAIN : cut // -ENOMEM would mean a hole
   const advised = findVma(task, mm, first)
   vmaSetFlags(task, advised, next)
   mergeWithNeighbours(task, advised)

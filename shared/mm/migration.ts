@@ -17,6 +17,7 @@
  * (Linux mm/rmap.c try_to_migrate, mm/migrate.c remove_migration_ptes, 6.12.)
  */
 import {
+  BLOCK_FRAMES,
   FRAME_ANON,
   FRAME_DEVICE,
   FRAME_DIRTY,
@@ -24,13 +25,15 @@ import {
   frameFlags,
   frameGet,
   frameIndex,
+  frameIsBlock,
+  frameIsZero,
   frameMapDec,
   frameMapInc,
   frameMaps,
   frameSetFlags,
   frameWaitUnlocked,
 } from '../frame/frames.ts'
-import { framePut } from '../frame/zones.ts'
+import { framePut, ZERO_FRAME } from '../frame/zones.ts'
 import type { WordAt } from '../memory/words.ts'
 import { NOTIFY } from '../notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
@@ -38,9 +41,10 @@ import { rangeInit } from '../notifier/windows.ts'
 import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { type AnonVma, NO_OWNER } from './anonvma.ts'
+import { hugeStart, splitLocked } from './huge.ts'
 import { cpuMapping } from './install.ts'
 import { mmRoot } from './mm.ts'
-import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
+import { ENTRIES, entryAt, hugeWord, LEAF_LEVEL, lockSpot, storeEntry, type Table, unlockLeaf, unlockSpot } from './pagetable.ts'
 import {
   isMigrationEntry,
   makeEntry,
@@ -74,38 +78,56 @@ export function makeMigrationEntry(task: Task, at: WordAt, frame: Frame): boolea
   return ptePresent(entry)
 }
 
-/** Turns every entry that maps `frame` into a migration entry. Frame lock and a reference held; no leaf lock. May sleep. */
+/**
+ * Turns every entry that maps `frame`, or a frame of the block whose head it is, into a migration entry. 2 MiB entries are split.
+ * Frame lock and a reference held; no leaf lock. May sleep.
+ */
 export function unmapForMigration(task: Task, frame: Frame): void {
-  walkMappings(task, frame, (vma, vpn) => {
+  const frames = frameIsBlock(task, frame) ? BLOCK_FRAMES : 1
+  walkMappings(task, frame, (vma, first, last) => {
     if (frameMaps(task, frame) === 0) return // the rest of the areas has nothing of it, and is not disturbed
-    const range = rangeInit(task, vmaMm(task, vma), vpn, vpn, NOTIFY.clear)
+    const range = rangeInit(task, vmaMm(task, vma), first, last, NOTIFY.clear)
     invalidateRangeStart(task, range)
-    withLeaf(task, vma, vpn, (at) => {
-      const entry = get(task, at)
-      if (pteMapsFrame(entry) && pteFrame(entry) === frame && makeMigrationEntry(task, at, frame))
-        flushTlb(task, vmaMm(task, vma))
+    eachMapping(task, vma, first, last, frame, frames, (at, entry) => {
+      return pteMapsFrame(entry) && makeMigrationEntry(task, at, pteFrame(entry))
     })
     invalidateRangeEnd(task, range)
   })
 }
 
+/** What becomes of the migration entries of `pages` frames from `from` on. */
+export interface Restoration {
+  readonly from: Frame
+  /** Where the first one went; the others behind it. The same frame when it stays. */
+  readonly to: Frame
+  readonly pages: number
+  /** What pinOwner said while they were mapped: now that they are not, nothing else keeps the areas' owner. */
+  readonly owner: AnonVma
+  /** Map the page of zeros where the content is all zeros (6.12, when a block is taken apart). */
+  readonly zeros: boolean
+}
+
 /**
- * Makes every migration entry of `from` name `to`: present, or device-private if `to` is a device's frame. Rights are those
- * that the entry carried. Both frame locks held, with references; nobody is notified, because nothing was present. `owner` is
- * what pinOwner said of `from` while it was mapped: now that it is not, nothing else keeps the areas' owner.
+ * Makes migration entries name their new frames: present, or device-private for a device's frame. Rights are those that the
+ * entry carried. Frame locks held, with references; nobody is notified, because nothing was present.
  */
-export function removeMigrationEntries(task: Task, from: Frame, to: Frame, owner: AnonVma): void {
-  const restore = (vma: Vma, vpn: number) => {
-    withLeaf(task, vma, vpn, (at) => {
-      const entry = get(task, at)
-      if (!isMigrationEntry(entry) || pteFrame(entry) !== from) return
-      frameGet(task, to)
-      frameMapInc(task, to)
-      storeEntry(task, at, mappingOf(task, vma, to, entry & CARRIED))
+export function removeMigrationEntries(task: Task, { from, to, pages, owner, zeros }: Restoration): void {
+  const visit = (vma: Vma, first: number, last: number) => {
+    eachMapping(task, vma, first, last, from, pages, (at, entry) => {
+      if (!isMigrationEntry(entry)) return false
+      const frame = (to + (pteFrame(entry) - from)) as Frame
+      if (zeros && frameIsZero(task, frame)) {
+        storeEntry(task, at, mappingOf(task, vma, ZERO_FRAME, 0))
+        return false
+      }
+      frameGet(task, frame)
+      frameMapInc(task, frame)
+      storeEntry(task, at, mappingOf(task, vma, frame, entry & CARRIED))
+      return false
     })
   }
-  if (owner !== NO_OWNER) walkOwner(task, owner, frameIndex(task, to), restore)
-  else if ((frameFlags(task, to) & FRAME_ANON) === 0) walkFile(task, to, restore)
+  if (owner !== NO_OWNER) walkOwner(task, owner, frameIndex(task, to), pages, visit)
+  else if ((frameFlags(task, to) & FRAME_ANON) === 0) walkFile(task, to, pages, visit)
 }
 
 /** An entry that maps `frame` in `vma` with PTE_* bits: device-private for a device's frame, otherwise what a CPU may use. */
@@ -123,9 +145,40 @@ export function waitForMigration(task: Task, leaf: Table, entry: number): void {
   frameWaitUnlocked(task, pteFrame(entry))
 }
 
-function withLeaf(task: Task, vma: Vma, vpn: number, visit: (at: WordAt) => void): void {
-  const leaf = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), vpn)
-  if (leaf === NO_TABLE) return
-  visit(entryAt(leaf, LEAF_LEVEL, vpn))
-  unlockLeaf(task, leaf)
+/**
+ * Calls `visit` for every entry in [first, last] of `vma` that names one of the `frames` frames from `frame` on. A 2 MiB entry of it is split first: the caller has a window over the span. What
+ * returns true was present: TLBs are flushed before the leaf lock is dropped.
+ */
+export function eachMapping(
+  task: Task,
+  vma: Vma,
+  first: number,
+  last: number,
+  frame: Frame,
+  frames: number,
+  visit: (at: WordAt, entry: number, vpn: number) => boolean,
+): void {
+  const mm = vmaMm(task, vma)
+  for (let vpn = first; vpn <= last; ) {
+    const spot = lockSpot(task, mmRoot(task, mm), vpn)
+    const end = Math.min(last, hugeStart(vpn) + ENTRIES - 1)
+    const huge = hugeWord(spot)
+    if (huge !== 0 && pteFrame(get(task, huge)) === frame) {
+      splitLocked(task, mm, huge, vpn)
+      unlockSpot(task, spot, vpn)
+      continue
+    }
+    if (spot > 0) {
+      let flush = false
+      for (let page = vpn; page <= end; page++) {
+        const at = entryAt(spot as Table, LEAF_LEVEL, page)
+        const entry = get(task, at)
+        const piece = pteFrame(entry) - frame
+        if (entry !== 0 && piece >= 0 && piece < frames && visit(at, entry, page)) flush = true
+      }
+      if (flush) flushTlb(task, mm)
+    }
+    if (spot !== 0) unlockSpot(task, spot, vpn)
+    vpn = end + 1
+  }
 }

@@ -12,6 +12,7 @@ import { type File, MAX_FILE_PAGES, NO_FILE } from './file.ts'
 import { mergeWithNeighbours } from './merge.ts'
 import { MAX_MAP_COUNT, mmVmaCount } from './mm.ts'
 import { unmapLocked } from './munmap.ts'
+import { ENTRIES } from './pagetable.ts'
 import {
   createVma,
   findVma,
@@ -61,6 +62,36 @@ export function mmap(
   pgoff = 0,
 ): MapResult {
   tick(task)
+  if ((flags & VM_HUGETLB) !== 0) return mmapHuge(task, mm, at, pages, flags, place, file, pgoff)
+  return mapPages(task, mm, at, pages, flags, place, file, pgoff)
+}
+
+/** As mmap of whole 2 MiB pages: the size is rounded up, a fixed place must be aligned. */
+function mmapHuge(
+  task: Task,
+  mm: Mm,
+  at: number,
+  pages: number,
+  flags: number,
+  place: number,
+  file: File,
+  pgoff: number,
+): MapResult {
+  if (!Number.isInteger(pages) || pages <= 0) return -EINVAL
+  if ((place !== PLACE_ANYWHERE && at % ENTRIES !== 0) || pgoff % ENTRIES !== 0) return -EINVAL
+  return mapPages(task, mm, at, Math.ceil(pages / ENTRIES) * ENTRIES, flags, place, file, pgoff)
+}
+
+function mapPages(
+  task: Task,
+  mm: Mm,
+  at: number,
+  pages: number,
+  flags: number,
+  place: number,
+  file: File,
+  pgoff: number,
+): MapResult {
   const fixed = place !== PLACE_ANYWHERE
   if (!Number.isInteger(pages) || pages <= 0 || (flags & ~MAP_FLAGS) !== 0) return -EINVAL
   if ((flags & VM_SHARED) !== 0 && file === NO_FILE) return -EINVAL
@@ -83,7 +114,7 @@ function mapLocked(
   file: File,
   pgoff: number,
 ): MapResult {
-  const start = place === PLACE_ANYWHERE ? findGap(task, mm, pages) : at
+  const start = place === PLACE_ANYWHERE ? findGap(task, mm, pages, (flags & VM_HUGETLB) !== 0 ? ENTRIES : 1) : at
   if (start < 0) return -ENOMEM
   const last = start + pages - 1
   if (place === PLACE_NOREPLACE && findVmaIntersection(task, mm, start, last) !== NO_VMA) return -EEXIST
@@ -108,13 +139,13 @@ function accounted(flags: number): number {
   return (flags & (VM_WRITE | VM_SHARED | VM_HUGETLB)) === VM_WRITE ? flags | VM_ACCOUNT : flags
 }
 
-/** Lowest free span of `pages` pages, or -1. */
-export function findGap(task: Task, mm: Mm, pages: number): number {
-  let start = FIRST_VPN
+/** Lowest free span of `pages` pages that begins at a multiple of `aligned`, or -1. */
+export function findGap(task: Task, mm: Mm, pages: number, aligned = 1): number {
+  let start = Math.ceil(FIRST_VPN / aligned) * aligned
   for (let vma = findVma(task, mm, start); ; vma = findVma(task, mm, start)) {
     if (vma === NO_VMA) return start + pages - 1 <= LAST_VPN ? start : -1
     if (vmaStart(task, vma) - start >= pages) return start
-    start = vmaLast(task, vma) + 1
+    start = Math.ceil((vmaLast(task, vma) + 1) / aligned) * aligned
     if (start > LAST_VPN) return -1
   }
 }

@@ -21,14 +21,27 @@ import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downWrite, upWrite } from '../sync/rwsem.ts'
+import { coversHuge, hugeStart, splitHuge, vmaIsHugetlb } from './huge.ts'
 import { mergeWithNeighbours } from './merge.ts'
 import { mmRoot } from './mm.ts'
 import { splitEdges } from './munmap.ts'
-import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, skipMissing, storeEntry, unlockLeaf } from './pagetable.ts'
+import {
+  ENTRIES,
+  entryAt,
+  hugeWord,
+  LEAF_LEVEL,
+  lockSpot,
+  NO_TABLE,
+  skipMissing,
+  storeEntry,
+  type Table,
+  unlockSpot,
+} from './pagetable.ts'
 import {
   makeEntry,
   makePte,
   PTE_DIRTY,
+  PTE_HUGE,
   PTE_KIND,
   PTE_SOFT_DIRTY,
   PTE_WRITE,
@@ -118,7 +131,8 @@ function changedFlags(task: Task, vma: Vma, rights: number): number {
 function changeRange(task: Task, mm: Mm, vma: Vma, first: number, last: number): boolean {
   const root = mmRoot(task, mm)
   let populated = first
-  while (populated <= last) {
+  // Of hugetlb the whole span is told, populated or not.
+  while (populated <= last && !vmaIsHugetlb(task, vma)) {
     const next = skipMissing(task, root, populated)
     if (next === populated) break
     populated = next
@@ -128,25 +142,35 @@ function changeRange(task: Task, mm: Mm, vma: Vma, first: number, last: number):
   invalidateRangeStart(task, range)
   let lost = false
   for (let vpn = populated; vpn <= last; ) {
-    const leaf = lockLeaf(task, root, vpn)
-    if (leaf === NO_TABLE) {
+    const spot = lockSpot(task, root, vpn)
+    if (spot === NO_TABLE) {
       vpn = skipMissing(task, root, vpn)
       continue
     }
-    const end = Math.min(last, vpn - (vpn % ENTRIES) + ENTRIES - 1)
-    for (; vpn <= end; vpn++) if (changeEntry(task, vma, entryAt(leaf, LEAF_LEVEL, vpn))) lost = true
-    unlockLeaf(task, leaf)
+    const end = Math.min(last, hugeStart(vpn) + ENTRIES - 1)
+    const huge = hugeWord(spot)
+    if (huge !== 0 && !coversHuge(vpn, end)) {
+      unlockSpot(task, spot, vpn)
+      splitHuge(task, vma, vpn)
+      continue
+    }
+    const step = huge !== 0 ? ENTRIES : 1
+    for (let page = vpn; page <= end; page += step) {
+      if (changeEntry(task, vma, huge !== 0 ? huge : entryAt(spot as Table, LEAF_LEVEL, page))) lost = true
+    }
+    unlockSpot(task, spot, vpn)
+    vpn = end + 1
   }
   invalidateRangeEnd(task, range)
   return lost
 }
 
-/** Leaf lock held. True when a present entry lost a right. */
+/** Lock of the entry, small or huge, held. True when a present entry lost a right. */
 function changeEntry(task: Task, vma: Vma, at: WordAt): boolean {
   const entry = get(task, at)
   if (entry === 0) return false
   const rights = vmaFlags(task, vma) & VM_RIGHTS
-  const kept = PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG
+  const kept = PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG | PTE_HUGE
   if (!ptePresent(entry) && pteKind(entry) !== PTE_KIND.protNone) {
     // Special entries lose the write right whatever the new rights are, and nothing but a fault gives it back. A swap entry's
     // WRITE says something else.
@@ -174,5 +198,6 @@ function mayWrite(task: Task, vma: Vma, entry: number): boolean {
   const frame = pteFrame(entry)
   if (frame === ZERO_FRAME) return false
   if (vmaIsShared(task, vma)) return true
+  if (vmaIsHugetlb(task, vma)) return false // its own way of changing rights never looks whose the page is
   return (frameFlags(task, frame) & FRAME_EXCLUSIVE) !== 0
 }

@@ -18,26 +18,40 @@ import { NOTIFY } from '../notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { rangeInit } from '../notifier/windows.ts'
+import { atomicLoad, atomicXchg } from '../seam/atomics.ts'
 import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downWrite, upWrite } from '../sync/rwsem.ts'
+import { splitHuge, vmaIsHugetlb } from './huge.ts'
 import { mergeWithNeighbours } from './merge.ts'
 import { mmRoot } from './mm.ts'
 import { findGap } from './mmap.ts'
 import { splitEdges, unmapLocked } from './munmap.ts'
 import {
   allocLeaf,
+  allocPmd,
   ENTRIES,
   entryAt,
+  findLeaf,
+  freeUnlinked,
+  hugeWord,
   LEAF_LEVEL,
   lockLeaf,
+  lockPmd,
+  lockSpot,
   NO_TABLE,
+  samePmdTable,
   skipMissing,
   storeEntry,
+  storeLeaf,
   type Table,
+  takeLeaf,
+  unlinkTables,
   unlockLeaf,
+  unlockPmd,
+  unlockSpot,
 } from './pagetable.ts'
 import { ptePresent } from './pte.ts'
 import { flushTlb } from './shootdown.ts'
@@ -89,9 +103,22 @@ export function mremap(task: Task, mm: Mm, start: number, pages: number, newPage
 }
 
 function remapLocked(task: Task, mm: Mm, start: number, pages: number, newPages: number, flags: number, target: number): number {
-  const fixed = (flags & MREMAP_FIXED) !== 0
   const first = findVma(task, mm, start)
   if (first === NO_VMA || vmaStart(task, first) > start) return -EFAULT
+  if (vmaIsHugetlb(task, first)) return remapHugetlb(task, mm, start, pages, newPages, flags, target)
+  return remapPages(task, mm, start, pages, newPages, flags, target)
+}
+
+/** hugetlb: sizes in whole 2 MiB pages, aligned places, no growing, and the old area is never kept. */
+function remapHugetlb(task: Task, mm: Mm, start: number, pages: number, newPages: number, flags: number, target: number): number {
+  const [size, newSize] = [pages, newPages].map((n) => Math.ceil(n / ENTRIES) * ENTRIES) as [number, number]
+  const misplaced = start % ENTRIES !== 0 || ((flags & MREMAP_FIXED) !== 0 && target % ENTRIES !== 0)
+  if (misplaced || newSize > size || (flags & MREMAP_DONTUNMAP) !== 0) return -EINVAL
+  return remapPages(task, mm, start, size, newSize, flags, target)
+}
+
+function remapPages(task: Task, mm: Mm, start: number, pages: number, newPages: number, flags: number, target: number): number {
+  const fixed = (flags & MREMAP_FIXED) !== 0
   if (newPages === pages && !fixed && (flags & MREMAP_DONTUNMAP) === 0) return start
   if (fixed) {
     const result = unmapLocked(task, mm, target, target + newPages - 1)
@@ -111,7 +138,7 @@ function remapLocked(task: Task, mm: Mm, start: number, pages: number, newPages:
     if (vmaLast(task, vma) === start + oldPages - 1 && growInPlace(task, mm, vma, start + newPages - 1)) return start
   }
   if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM
-  const gap = findGap(task, mm, newPages)
+  const gap = findGap(task, mm, newPages, vmaIsHugetlb(task, vma) ? ENTRIES : 1)
   return gap < 0 ? -ENOMEM : moveArea(task, mm, start, oldPages, newPages, gap, flags)
 }
 
@@ -164,9 +191,21 @@ function moveWhole(
     if (result !== 0) return result
   } else if (vmaStart(task, vma) === start && vmaLast(task, vma) === start + pages - 1) {
     forgetOwner(task, vma) // none of its frames is left here
+    dropEmptyTables(task, mm, start, start + pages - 1)
   }
   mergeWithNeighbours(task, copy)
   return target
+}
+
+/**
+ * Takes the tables away that a moved span leaves empty: kernels move whole tables where they can, and a place without one may
+ * be served by 2 MiB again. MMAP_SEM (write) held.
+ */
+function dropEmptyTables(task: Task, mm: Mm, first: number, last: number): void {
+  const tables = unlinkTables(task, mmRoot(task, mm), first, last)
+  if (tables === NO_TABLE) return
+  flushTlb(task, mm) // the hardware may be walking through one
+  freeUnlinked(task, tables)
 }
 
 /** Moves the entries. False when a table cannot be allocated: then some have moved. */
@@ -183,14 +222,49 @@ function movePages(task: Task, mm: Mm, vma: Vma, start: number, pages: number, t
       continue
     }
     const to = target + (vpn - start)
-    // As far as both the source and the target leaf reach.
+    // As far as both the source and the target table reach.
     const run = Math.min(last - vpn + 1, ENTRIES - (vpn % ENTRIES), ENTRIES - (to % ENTRIES))
+    if (findLeaf(task, root, vpn) === NO_TABLE) {
+      // A 2 MiB entry: it moves as one if it can, or as 512.
+      if (run < ENTRIES || !moveHuge(task, mm, vma, vpn, to)) splitHuge(task, vma, vpn)
+      else vpn += ENTRIES
+      continue
+    }
     moved = allocLeaf(task, mm, root, to) !== NO_TABLE
     if (moved) moveRun(task, mm, vma, vpn, to, run)
     vpn += run
   }
   invalidateRangeEnd(task, range)
   return moved
+}
+
+/**
+ * Moves a 2 MiB entry with the leaf that is put by for it. False when the target cannot take it. Reverse-map locks, then the
+ * source's and the target's third-level table, CPU TLBs flushed before they are dropped. MMAP_SEM (write) held.
+ */
+function moveHuge(task: Task, mm: Mm, vma: Vma, from: number, to: number): boolean {
+  const target = allocPmd(task, mm, mmRoot(task, mm), to)
+  if (target === 0 || atomicLoad(task, target) !== 0) return false
+  const owns = vmaOwns(task, vma)
+  lockRmaps(task, vma, owns)
+  const spot = lockSpot(task, mmRoot(task, mm), from)
+  const source = hugeWord(spot)
+  if (source === 0) {
+    // A reverse walk has split it meanwhile: that needs no mmap_sem.
+    if (spot !== NO_TABLE) unlockSpot(task, spot, from)
+    unlockRmaps(task, vma, owns)
+    return false
+  }
+  const sameTable = samePmdTable(source, from, target, to)
+  if (!sameTable) lockPmd(task, target, to, true)
+  const entry = atomicXchg(task, source, 0)
+  storeLeaf(task, target, to, takeLeaf(task, source, from))
+  storeEntry(task, target, entry)
+  if (ptePresent(entry)) flushTlb(task, mm)
+  if (!sameTable) unlockPmd(task, target, to)
+  unlockSpot(task, spot, from)
+  unlockRmaps(task, vma, owns)
+  return true
 }
 
 function moveRun(task: Task, mm: Mm, vma: Vma, from: number, to: number, run: number): void {

@@ -24,9 +24,10 @@ import { MMAP_SEM } from '../sync/classes.ts'
 import { assertHeldExclusive } from '../sync/held.ts'
 import { downgradeWrite, downWrite, upRead, upWrite } from '../sync/rwsem.ts'
 import { gatherBegin, gatherCleared, gatherEnd } from './gather.ts'
+import { vmaIsHugetlb } from './huge.ts'
 import { mergeWithNeighbours } from './merge.ts'
 import { MAX_MAP_COUNT, mmRoot, mmVmaCount } from './mm.ts'
-import { freeUnlinked, NO_TABLE, unlinkTables } from './pagetable.ts'
+import { ENTRIES, freeUnlinked, NO_TABLE, unlinkTables } from './pagetable.ts'
 import {
   findVma,
   findVmaIntersection,
@@ -80,13 +81,14 @@ export function unmapLocked(task: Task, mm: Mm, start: number, last: number): nu
 }
 
 /**
- * Makes area borders at `start` and behind `last`, where an area crosses them. 0; or -ENOMEM, and then there is none that
- * was not there before. MMAP_SEM (write) held.
+ * Makes area borders at `start` and behind `last`, where an area crosses them. 0; or -ENOMEM, or -EINVAL inside a hugetlb page,
+ * and then there is none that was not there before. MMAP_SEM (write) held.
  */
 export function splitEdges(task: Task, mm: Mm, start: number, last: number): number {
   for (const at of [start, last + 1]) {
     const vma = at > LAST_VPN ? NO_VMA : findVma(task, mm, at)
     if (vma === NO_VMA || vmaStart(task, vma) >= at) continue
+    if (vmaIsHugetlb(task, vma) && at % ENTRIES !== 0) return -EINVAL
     if (mmVmaCount(task, mm) < MAX_MAP_COUNT && splitVma(task, vma, at) !== NO_VMA) continue
     if (at !== start) mergeWithNeighbours(task, findVma(task, mm, start))
     return -ENOMEM

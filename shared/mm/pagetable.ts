@@ -8,14 +8,16 @@
  *     3     pte    2^21 bytes        512     v & 511              the leaf
  *
  *   table
- *   word   0       1      2    3     4 .. 6         7 .. 15   16 ............ 16 + entries
- *        +-------+------+----+-----+--------------+---------+---------------------------+
- *        | LOCK  | DEAD |  MM|BASE | deferred list| pad     | entries                   |
- *        +-------+------+----+-----+--------------+---------+---------------------------+
+ *   word   0       1      2    3     4 .. 6         7       8     9 .. 15   16 ............ 16 + entries
+ *        +-------+------+----+-----+--------------+-------+------+---------+---------------------------+
+ *        | LOCK  | DEAD |  MM|BASE | deferred list| STORE | NEXT | pad     | entries                   |
+ *        +-------+------+----+-----+--------------+-------+------+---------+---------------------------+
  *
  *   LOCK      spinlock; class `leaf` on level 3, `directory` above. Guards the entries of this table.
  *   DEAD      1 once unlinked from its parent: whoever locked it looks again. Guarded by LOCK.
- *   MM, BASE  immutable: whose table it is, and the first page number it covers.
+ *   MM, BASE  immutable while linked: whose table it is, and the first page number it covers.
+ *   STORE     of a third-level table: leaves put by, one for each HUGE entry in it, linked by NEXT. So a HUGE entry can be split
+ *             into 512 when memory is out. Guarded by LOCK.
  *   entries   upper: written under LOCK, read without it by atomic loads inside an rcu section (or with MMAP_SEM held).
  *             leaf: read and written under LOCK; the hardware walk reads them without, by atomic loads (pte.ts).
  *
@@ -30,8 +32,7 @@ import { assert } from '../seam/error.ts'
 import { get, put } from '../seam/plain.ts'
 import { POINT_STORE, point } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
-import { DIRECTORY, LEAF, LEAF_NESTED } from '../sync/classes.ts'
-import { assertHeld } from '../sync/held.ts'
+import { DIRECTORY, DIRECTORY_NESTED, LEAF, LEAF_NESTED } from '../sync/classes.ts'
 import { rcuReadLock, rcuReadUnlock } from '../sync/rcu.ts'
 import { spinLock, spinUnlock } from '../sync/spinlock.ts'
 import { PTE_TABLE } from './pte.ts'
@@ -52,6 +53,8 @@ const LOCK = 0
 const DEAD = 1
 const MM = 2
 const BASE = 3
+const STORE = 7
+const NEXT = 8
 
 const TABLE_KIND = objectKind(3, 'page table', HEADER + ENTRIES)
 const ROOT_KIND = objectKind(4, 'root table', HEADER + ROOT_ENTRIES)
@@ -82,11 +85,6 @@ function indexOf(vpn: number, level: number): number {
 /** Word of the entry for page `vpn` in `table`, which is at `level`. */
 export function entryAt(table: Table, level: number, vpn: number): WordAt {
   return table + HEADER + indexOf(vpn, level)
-}
-
-/** Word of a leaf's entry number `index`. */
-export function leafEntryAt(leaf: Table, index: number): WordAt {
-  return leaf + HEADER + index
 }
 
 export function isTableEntry(entry: number): boolean {
@@ -125,6 +123,7 @@ export function skipMissing(task: Task, root: Table, vpn: number): number {
   for (let level = 0; level <= PMD_LEVEL; level++) {
     const entry = atomicLoad(task, entryAt(table, level, vpn))
     if (!isTableEntry(entry)) {
+      if (entry !== 0) return vpn
       const span = entrySpan(level)
       return Math.floor(vpn / span) * span + span
     }
@@ -151,18 +150,78 @@ export function lockLeaf(task: Task, root: Table, vpn: number, nested = false): 
   }
 }
 
-/** Locks a leaf the caller knows to be linked (it holds MMAP_SEM and has an area there). */
-export function lockKnownLeaf(task: Task, leaf: Table): void {
-  spinLock(task, leaf + LOCK, LEAF)
-  assert(get(task, leaf + DEAD) === 0, 'a leaf below an area is linked')
+/**
+ * What maps page `vpn`, locked: its leaf, the word of its HUGE entry as a negative number (hugeWord), or 0 without a lock. Who
+ * looks at entries of any area looks this way; lockLeaf is for who knows that there is no HUGE entry.
+ */
+export type Spot = number
+
+/** Word of the HUGE entry that a Spot stands for; 0 for a leaf or nothing. */
+export function hugeWord(spot: Spot): WordAt {
+  return spot < 0 ? -spot : 0
+}
+
+/** Locks what maps page `vpn`. `nested`: a second one of the same actor, for a page of another table. */
+export function lockSpot(task: Task, root: Table, vpn: number, nested = false): Spot {
+  for (;;) {
+    const leaf = lockLeaf(task, root, vpn, nested)
+    if (leaf !== NO_TABLE) return leaf
+    rcuReadLock(task)
+    const pmd = findPmd(task, root, vpn)
+    const entry = pmd === 0 ? 0 : atomicLoad(task, pmd)
+    if (entry === 0) {
+      rcuReadUnlock(task)
+      return 0
+    }
+    const table = tableHolding(pmd, PMD_LEVEL, vpn)
+    spinLock(task, table + LOCK, nested ? DIRECTORY_NESTED : DIRECTORY)
+    const now = get(task, table + DEAD) === 1 ? 0 : atomicLoad(task, pmd)
+    const huge = now !== 0 && !isTableEntry(now)
+    if (!huge) spinUnlock(task, table + LOCK) // split, or gone: look again
+    rcuReadUnlock(task)
+    if (huge) return -pmd
+  }
+}
+
+export function unlockSpot(task: Task, spot: Spot, vpn: number): void {
+  if (spot < 0) unlockPmd(task, -spot, vpn)
+  else unlockLeaf(task, spot as Table)
+}
+
+/** A leaf that is linked nowhere, for a HUGE entry's store. NO_TABLE when memory is out. */
+export function allocSpareLeaf(task: Task): Table {
+  return allocObject(task, TABLE_KIND) as Table
+}
+
+export function freeSpareLeaf(task: Task, leaf: Table): void {
+  freeObject(task, TABLE_KIND, leaf)
+}
+
+/** Puts a leaf by for the HUGE entry at `pmd`. Pmd lock held. */
+export function storeLeaf(task: Task, pmd: WordAt, vpn: number, leaf: Table): void {
+  const table = tableHolding(pmd, PMD_LEVEL, vpn)
+  put(task, leaf + NEXT, get(task, table + STORE))
+  put(task, table + STORE, leaf)
+}
+
+/** Takes a leaf back that was put by for the HUGE entry at `pmd`. Pmd lock held. */
+export function takeLeaf(task: Task, pmd: WordAt, vpn: number): Table {
+  const table = tableHolding(pmd, PMD_LEVEL, vpn)
+  const leaf = get(task, table + STORE) as Table
+  assert(leaf !== NO_TABLE, 'a leaf was put by for every huge entry')
+  put(task, table + STORE, get(task, leaf + NEXT))
+  return leaf
+}
+
+/** Links a full leaf where the HUGE entry at `pmd` was. Pmd lock held; the leaf's entries are filled in. */
+export function linkLeaf(task: Task, mm: Mm, pmd: WordAt, vpn: number, leaf: Table): void {
+  put(task, leaf + MM, mm)
+  put(task, leaf + BASE, vpn - (vpn % ENTRIES))
+  atomicStore(task, pmd, leaf | PTE_TABLE)
 }
 
 export function unlockLeaf(task: Task, leaf: Table): void {
   spinUnlock(task, leaf + LOCK)
-}
-
-export function assertLeafHeld(task: Task, leaf: Table): void {
-  assertHeld(task, leaf + LOCK, 'the page-table lock')
 }
 
 /** Stores a non-present-to-anything change that the hardware walk may see. Caller holds the leaf's (or pmd table's) lock. */
@@ -195,9 +254,14 @@ function tableHolding(at: WordAt, level: number, vpn: number): Table {
   return (at - HEADER - indexOf(vpn, level)) as Table
 }
 
-/** Locks the table that holds the pmd entry word `at`, so that the entry may be changed. */
-export function lockPmd(task: Task, at: WordAt, vpn: number): void {
-  spinLock(task, tableHolding(at, PMD_LEVEL, vpn) + LOCK, DIRECTORY)
+/** Locks the table that holds the pmd entry word `at`, so that the entry may be changed. Caller holds MMAP_SEM. */
+export function lockPmd(task: Task, at: WordAt, vpn: number, nested = false): void {
+  spinLock(task, tableHolding(at, PMD_LEVEL, vpn) + LOCK, nested ? DIRECTORY_NESTED : DIRECTORY)
+}
+
+/** Are two pmd entry words, for these pages, in one table? */
+export function samePmdTable(at: WordAt, vpn: number, other: WordAt, otherVpn: number): boolean {
+  return tableHolding(at, PMD_LEVEL, vpn) === tableHolding(other, PMD_LEVEL, otherVpn)
 }
 
 export function unlockPmd(task: Task, at: WordAt, vpn: number): void {
@@ -239,6 +303,14 @@ function childOf(task: Task, mm: Mm, at: WordAt, level: number, vpn: number): Ta
  */
 export function unlinkTables(task: Task, root: Table, floor: number, ceiling: number): Table {
   return unlinkBelow(task, root, 0, 0, floor, ceiling, NO_TABLE)
+}
+
+/** Marks a leaf dead that was just replaced in its pmd entry; a list of one for freeUnlinked. Pmd lock held. */
+export function retireLeaf(task: Task, leaf: Table): void {
+  spinLock(task, leaf + LOCK, LEAF)
+  put(task, leaf + DEAD, 1)
+  spinUnlock(task, leaf + LOCK)
+  put(task, leaf + DEFER_WORD, NO_TABLE)
 }
 
 /** Hands tables from unlinkTables to the deferred list. Call after the flush. */

@@ -28,7 +28,8 @@ export const PTE_HUGE = 1 << 6
 
 const KIND_SHIFT = 8
 const KIND_MASK = 7 << KIND_SHIFT
-const FRAME_SHIFT = 12
+/** Where the frame number begins. */
+export const FRAME_SHIFT = 12
 
 /** Kinds of non-present entry. */
 export const PTE_KIND = {
@@ -43,6 +44,8 @@ export const PTE_KIND = {
   deviceExclusive: 4,
   /** Mapped, but the area has no access rights at all (mprotect to PROT_NONE). */
   protNone: 5,
+  /** Third level: the entry is being made 512, under the lock of its table. */
+  splitting: 6,
 } as const
 
 /** A present entry for `frame` with PTE_* bits. */

@@ -1,5 +1,5 @@
 /**
- * Swap: private pages whose content is put aside, and their way back (slots: mm/swapslot.ts).
+ * Swap: pages whose content is put aside, and their way back (slots: mm/swapslot.ts).
  *
  *   swap entry's WRITE   the frame was this area's alone when it went: it comes back writable.
  *
@@ -42,6 +42,8 @@ import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { chainRoot } from './anonvma.ts'
 import { FAULT } from './faultcode.ts'
+import { type File, NO_FILE, uncache } from './file.ts'
+import { eachMapping } from './migration.ts'
 import { mmRoot } from './mm.ts'
 import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
 import {
@@ -58,7 +60,6 @@ import {
   pteWritable,
 } from './pte.ts'
 import { walkMappings } from './rmap.ts'
-import { flushTlb } from './shootdown.ts'
 import { putSlot } from './swapslot.ts'
 import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaMm, vmaOwner, vmaOwnerChain } from './vma.ts'
 import { clearEntry } from './zap.ts'
@@ -129,20 +130,51 @@ export function swapOut(task: Task, frame: Frame): boolean {
   return went
 }
 
+/**
+ * Puts a page-cache frame out that is mapped at most once and held by nobody but its file, the mapping and the caller: its file's
+ * slot then names the swap slot. True if it went. No leaf lock held.
+ */
+export function swapOutCached(task: Task, frame: Frame): boolean {
+  if (!frameTryLock(task, frame)) return false
+  const file = frameMapping(task, frame) as File
+  const slot = file === NO_FILE ? NO_FRAME : frameAlloc(task, SWAP_ZONE)
+  let went = false
+  if (slot !== NO_FRAME) {
+    walkMappings(task, frame, (vma, first, last) => {
+      const range = rangeInit(task, vmaMm(task, vma), first, last, NOTIFY.clear)
+      invalidateRangeStart(task, range)
+      eachMapping(task, vma, first, last, frame, 1, (at, entry) => ptePresent(entry) && unmapCached(task, at, frame))
+      invalidateRangeEnd(task, range)
+    })
+    frameCopy(task, slot, frame)
+    // The cache's reference and the caller's: whoever holds another may still write.
+    went = frameMaps(task, frame) === 0 && frameRefs(task, frame) === 2 && uncache(task, file, frame, slot)
+    if (went) {
+      frameSetMapping(task, frame, 0, 0)
+      framePut(task, frame)
+    } else putSlot(task, slot)
+  }
+  frameUnlock(task, frame)
+  return went
+}
+
+/** Clears one present entry of a page-cache frame: the page cache still has it. Leaf lock held. Returns true. */
+function unmapCached(task: Task, at: WordAt, frame: Frame): boolean {
+  clearEntry(task, at)
+  frameMapDec(task, frame)
+  framePut(task, frame)
+  return true
+}
+
 /** Frame lock held. */
 function toSlot(task: Task, frame: Frame): boolean {
   const slot = frameAlloc(task, SWAP_ZONE)
   if (slot === NO_FRAME) return false
   frameTryLock(task, slot) // nobody knows it yet; who finds it in an entry waits for its content
-  walkMappings(task, frame, (vma, vpn) => {
-    const mm = vmaMm(task, vma)
-    const range = rangeInit(task, mm, vpn, vpn, NOTIFY.clear)
+  walkMappings(task, frame, (vma, first, last) => {
+    const range = rangeInit(task, vmaMm(task, vma), first, last, NOTIFY.clear)
     invalidateRangeStart(task, range)
-    const leaf = lockLeaf(task, mmRoot(task, mm), vpn)
-    if (leaf !== NO_TABLE) {
-      if (putOut(task, entryAt(leaf, LEAF_LEVEL, vpn), frame, slot)) flushTlb(task, mm)
-      unlockLeaf(task, leaf)
-    }
+    eachMapping(task, vma, first, last, frame, 1, (at, entry) => ptePresent(entry) && putOut(task, at, frame, slot))
     invalidateRangeEnd(task, range)
   })
   frameCopy(task, slot, frame)
@@ -152,10 +184,8 @@ function toSlot(task: Task, frame: Frame): boolean {
   return went
 }
 
-/** Replaces one entry of `frame` by a swap entry. Leaf lock held. True if it was present. */
+/** Replaces one present entry of `frame` by a swap entry. Leaf lock held. Returns true. */
 function putOut(task: Task, at: WordAt, frame: Frame, slot: Frame): boolean {
-  const entry = get(task, at)
-  if (!ptePresent(entry) || pteFrame(entry) !== frame) return false
   const before = clearEntry(task, at)
   const alone = (frameFlags(task, frame) & FRAME_EXCLUSIVE) !== 0
   frameGet(task, slot)

@@ -3,10 +3,13 @@
  * is mm/exclusive.ts, which also draws how the two meet.
  */
 import {
+  BLOCK_FRAMES,
   FRAME_ANON,
   FRAME_DIRTY,
   type Frame,
   frameFlags,
+  frameHead,
+  frameIsBlock,
   frameMapDec,
   frameMaps,
   frameSetFlags,
@@ -19,14 +22,13 @@ import { NOTIFY } from '../notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import { rangeInit } from '../notifier/windows.ts'
-import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { getUserPage } from './gup.ts'
-import { mmRoot } from './mm.ts'
-import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, unlockLeaf } from './pagetable.ts'
+import { vmaIsHugetlb } from './huge.ts'
+import { eachMapping } from './migration.ts'
+import { storeEntry } from './pagetable.ts'
 import { makeEntry, PTE_DIRTY, PTE_KIND, PTE_SOFT_DIRTY, PTE_WRITE, pteFrame, ptePresent, pteWritable } from './pte.ts'
 import { walkMappings } from './rmap.ts'
-import { flushTlb } from './shootdown.ts'
 import { vmaMm } from './vma.ts'
 import { clearEntry } from './zap.ts'
 
@@ -48,7 +50,7 @@ export function makeDeviceExclusive(task: Task, mm: Mm, start: number, pages: nu
   const frames: (Frame | -1)[] = []
   let error = 0
   for (let i = 0; i < pages && error === 0; i++) {
-    const frame = getUserPage(task, mm, start + i, true)
+    const frame = getUserPage(task, mm, start + i, true, true)
     if (frame < 0) error = frame
     else frames.push(frame as Frame)
   }
@@ -65,9 +67,12 @@ export function releaseExclusive(task: Task, pages: ExclusivePages): void {
   }
 }
 
-/** Comes with a reference to `frame`. True: locked, and no CPU maps it any more. False: the reference is dropped. */
+/**
+ * Comes with a reference to `frame`. True: locked, and no CPU maps it any more. False: the reference is dropped. A block mapped in
+ * pieces is taken through its head, and then whole: all its pages go from the CPUs.
+ */
 function takeFrame(task: Task, mm: Mm, vpn: number, frame: Frame, owner: number): boolean {
-  if (frameTryLock(task, frame)) {
+  if (frameHead(task, frame) === frame && frameTryLock(task, frame)) {
     if ((frameFlags(task, frame) & FRAME_ANON) !== 0 && unmapExclusively(task, mm, vpn, frame, owner)) return true
     frameUnlock(task, frame)
   }
@@ -78,24 +83,20 @@ function takeFrame(task: Task, mm: Mm, vpn: number, frame: Frame, owner: number)
 /** Makes every entry of `frame` exclusive. True if page `vpn` of `mm` was one of them, writable, and none is left. */
 function unmapExclusively(task: Task, mm: Mm, vpn: number, frame: Frame, owner: number): boolean {
   let valid = false
-  walkMappings(task, frame, (vma, page) => {
-    const areaMm = vmaMm(task, vma)
-    const range = rangeInit(task, areaMm, page, page, NOTIFY.exclusive, owner)
+  const frames = frameIsBlock(task, frame) ? BLOCK_FRAMES : 1
+  walkMappings(task, frame, (vma, first, last) => {
+    if (vmaIsHugetlb(task, vma)) return
+    const range = rangeInit(task, vmaMm(task, vma), first, last, NOTIFY.exclusive, owner)
     invalidateRangeStart(task, range)
-    const leaf = lockLeaf(task, mmRoot(task, areaMm), page)
-    if (leaf !== NO_TABLE) {
-      const at = entryAt(leaf, LEAF_LEVEL, page)
-      const entry = get(task, at)
-      if (ptePresent(entry) && pteFrame(entry) === frame) {
-        if (areaMm === mm && page === vpn && pteWritable(entry)) valid = true
-        const before = clearEntry(task, at)
-        flushTlb(task, areaMm)
-        if ((before & PTE_DIRTY) !== 0) frameSetFlags(task, frame, FRAME_DIRTY)
-        storeEntry(task, at, makeEntry(PTE_KIND.deviceExclusive, frame, before & CARRIED))
-        frameMapDec(task, frame) // the reference stays with the entry
-      }
-      unlockLeaf(task, leaf)
-    }
+    eachMapping(task, vma, first, last, frame, frames, (at, entry, page) => {
+      if (!ptePresent(entry)) return false
+      if (vmaMm(task, vma) === mm && page === vpn && pteWritable(entry)) valid = true
+      const before = clearEntry(task, at)
+      if ((before & PTE_DIRTY) !== 0) frameSetFlags(task, frame, FRAME_DIRTY)
+      storeEntry(task, at, makeEntry(PTE_KIND.deviceExclusive, pteFrame(before), before & CARRIED))
+      frameMapDec(task, frame) // the reference stays with the entry
+      return true
+    })
     invalidateRangeEnd(task, range)
   })
   return valid && frameMaps(task, frame) === 0

@@ -17,7 +17,9 @@ import { downWrite, upWrite } from '../sync/rwsem.ts'
 import { type AnonVma, createOwner, forkOwner, idleOwner, isRoot, NO_OWNER, ownerJoin, ownerLeave } from './anonvma.ts'
 import { familyRoot, familySem } from './family.ts'
 import { fileRoot, fileSem, NO_FILE } from './file.ts'
-import { mmCountVma, mmFamily, mmVmas } from './mm.ts'
+import { hugeFits, splitHuge } from './huge.ts'
+import { mmCountVma, mmFamily, mmRoot, mmVmas } from './mm.ts'
+import { ENTRIES, findPmd } from './pagetable.ts'
 import {
   createVma,
   freeVma,
@@ -188,6 +190,9 @@ export function splitVma(task: Task, vma: Vma, at: number): Vma {
   const start = vmaStart(task, vma)
   const last = vmaLast(task, vma)
   assert(start < at && at <= last, 'an area is split inside')
+  // Linux 6.12 announces the split of a 2 MiB entry wherever one could be, whether there is one or not.
+  if (at % ENTRIES !== 0 && hugeFits(task, vma, at) && findPmd(task, mmRoot(task, vmaMm(task, vma)), at) !== 0)
+    splitHuge(task, vma, at)
   const upper = createVma(task, vmaMm(task, vma), vmaFlags(task, vma), vmaFile(task, vma), vmaIndex(task, vma, at))
   if (upper === NO_VMA) return NO_VMA
   const owns = vmaOwns(task, vma)
@@ -259,16 +264,16 @@ function eraseRmap(task: Task, vma: Vma): void {
   if (vmaOwns(task, vma)) intervalErase(task, familyRoot(mmFamily(task, vmaMm(task, vma))), vma + VMA_FAMILY_NODE)
 }
 
-/** First area in a file's or family's tree that covers page offset `index`, or NO_VMA. Caller holds the tree's SEM. */
-export function vmaByOffset(task: Task, root: WordAt, index: number, anonymous: boolean): Vma {
-  const node = intervalFirst(task, root, index, index)
+/** First area in a file's or family's tree that covers a page offset of [first, last], or NO_VMA. Caller holds the tree's SEM. */
+export function vmaByOffset(task: Task, root: WordAt, first: number, last: number, anonymous: boolean): Vma {
+  const node = intervalFirst(task, root, first, last)
   return (node === 0 ? 0 : node - (anonymous ? VMA_FAMILY_NODE : VMA_FILE_NODE)) as Vma
 }
 
 /** The next one after `vma` in the same tree. Caller holds the tree's SEM. */
-export function nextVmaByOffset(task: Task, root: WordAt, vma: Vma, index: number, anonymous: boolean): Vma {
+export function nextVmaByOffset(task: Task, root: WordAt, vma: Vma, first: number, last: number, anonymous: boolean): Vma {
   const offset = anonymous ? VMA_FAMILY_NODE : VMA_FILE_NODE
-  const node = intervalNext(task, root, vma + offset, index, index)
+  const node = intervalNext(task, root, vma + offset, first, last)
   return (node === 0 ? 0 : node - offset) as Vma
 }
 

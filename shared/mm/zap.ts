@@ -10,8 +10,22 @@ import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { gatherCleared, gatherFlush, gatherFlushTlb, gatherFrame, gatherIsFull } from './gather.ts'
+import { coversHuge, hugeStart, splitHuge } from './huge.ts'
 import { mmRoot } from './mm.ts'
-import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, skipMissing, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
+import {
+  ENTRIES,
+  entryAt,
+  freeSpareLeaf,
+  hugeWord,
+  LEAF_LEVEL,
+  lockSpot,
+  NO_TABLE,
+  skipMissing,
+  storeEntry,
+  type Table,
+  takeLeaf,
+  unlockSpot,
+} from './pagetable.ts'
 import { isMigrationEntry, isSwapEntry, PTE_DIRTY, pteFrame, pteMapsFrame, ptePresent } from './pte.ts'
 import { putSlot } from './swapslot.ts'
 import { type Vma, vmaIsShared, vmaMm } from './vma.ts'
@@ -21,17 +35,32 @@ export function zapRange(task: Task, vma: Vma, first: number, last: number): voi
   const root = mmRoot(task, vmaMm(task, vma))
   for (let vpn = first; vpn <= last; ) {
     tick(task)
-    const leaf = lockLeaf(task, root, vpn)
-    if (leaf === NO_TABLE) {
+    const spot = lockSpot(task, root, vpn)
+    if (spot === NO_TABLE) {
       vpn = skipMissing(task, root, vpn)
       continue
     }
-    const end = Math.min(last, vpn - (vpn % ENTRIES) + ENTRIES - 1)
-    const next = zapLeaf(task, vma, leaf, vpn, end)
-    unlockLeaf(task, leaf)
+    const end = Math.min(last, hugeStart(vpn) + ENTRIES - 1)
+    const huge = hugeWord(spot)
+    if (huge !== 0 && !coversHuge(vpn, end)) {
+      unlockSpot(task, spot, vpn)
+      splitHuge(task, vma, vpn)
+      continue
+    }
+    const next = huge !== 0 ? zapHuge(task, huge, vpn) : zapLeaf(task, vma, spot as Table, vpn, end)
+    unlockSpot(task, spot, vpn)
     if (gatherIsFull(task)) gatherFlush(task)
     vpn = next
   }
+}
+
+/** Clears a huge entry, whole. Pmd lock held. Returns the first page behind it. */
+function zapHuge(task: Task, pmd: WordAt, vpn: number): number {
+  const entry = atomicXchg(task, pmd, 0)
+  freeSpareLeaf(task, takeLeaf(task, pmd, vpn))
+  if (ptePresent(entry)) gatherCleared(task)
+  dropEntry(task, entry)
+  return vpn + ENTRIES
 }
 
 /** Clears entries [vpn, end] of one locked leaf, as far as the gather has room. Returns the first page not done. */

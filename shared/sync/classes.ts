@@ -18,6 +18,7 @@
  *   driver          sleep   a driver's update lock: its callback takes it, and installs only under it.
  *   file            spin    a file's page cache index.
  *   directory       spin    links below one upper page table of a CPU page table.
+ *   directoryNested spin    a second such table, by mremap and fork of 2 MiB entries only: destination after source.
  *   leaf            spin    the 512 entries of one leaf table (the page-table lock).
  *   leafNested      spin    a second leaf, by mremap and fork only: destination after source.
  *   mirrorParent    spin    links below one upper directory of a mirror page table.
@@ -71,6 +72,7 @@ export const SRCU = book('srcu', 'pseudo')
 export const DRIVER = book('driver lock', 'sleep')
 export const FILE = book('file', 'spin')
 export const DIRECTORY = book('directory', 'spin')
+export const DIRECTORY_NESTED = book('directory (nested)', 'spin')
 export const LEAF = book('page-table lock', 'spin')
 export const LEAF_NESTED = book('page-table lock (nested)', 'spin')
 export const MIRROR_PARENT = book('mirror directory (parent)', 'spin')

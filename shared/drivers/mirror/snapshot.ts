@@ -51,9 +51,10 @@ function snapshotBatch(dev: DeviceContext, mirror: Mirror, range: Range, pages: 
 function permission(entry: bigint, zero: boolean): string {
   if (entry === FORMAT.error) return 'ERROR'
   if ((entry & FORMAT.valid) === 0n) return 'NONE'
-  const symbols = zero ? ['ZERO'] : []
+  const huge = (entry & (FORMAT.huge ?? 0n)) !== 0n
+  const symbols = zero && !huge ? ['ZERO'] : [] // 2 MiB of zeros are another page than the page of zeros
   if ((entry & (FORMAT.devicePrivate ?? 0n)) !== 0n) symbols.push('DEV_PRIVATE_LOCAL')
-  if ((entry & (FORMAT.huge ?? 0n)) !== 0n) symbols.push('PMD')
+  if (huge) symbols.push('PMD')
   symbols.push((entry & FORMAT.write) !== 0n ? 'WRITE' : 'READ')
   return symbols.join('|')
 }
