@@ -26,7 +26,6 @@ import {
   frameFlags,
   frameGet,
   frameGetUnlessZero,
-  frameHead,
   frameIndex,
   frameIsBlock,
   frameMapInc,
@@ -73,7 +72,6 @@ import {
   ptePresent,
   pteWritable,
 } from '../mm/pte.ts'
-import { walkMappings } from '../mm/rmap.ts'
 import { flushTlb } from '../mm/shootdown.ts'
 import { splitFolio } from '../mm/splitfolio.ts'
 import {
@@ -251,7 +249,6 @@ function collectLeaf(task: Task, migration: Migration, vpn: number): number {
     if (((src[page - start] as number) & MIGRATE_VALID) === 0) continue
     const frame = migrateFrame(src[page - start] as number)
     keepOwner(task, migration, page - start, frame)
-    if (frameIsBlock(task, frame)) continue // it will not move, so its entries need not go
     // While the lock still proves that nobody has come between: whoever sees the entry gone sees the TLBs flushed, too.
     if (makeMigrationEntry(task, at, frame)) flush = true
   }
@@ -288,6 +285,7 @@ function choose(task: Task, migration: Migration, entry: number): number {
   if (ptePresent(entry)) {
     if (!system) return 0
     if (frame === ZERO_FRAME) return MIGRATE_MIGRATE
+    if (frameIsBlock(task, frame)) return 0 // a block that is mapped in pieces does not move (6.12)
   } else {
     const own = pteKind(entry) === PTE_KIND.devicePrivate && frameZone(task, frame) === migration.zone
     if (!own || (migration.select & SELECT_DEVICE_PRIVATE) === 0) return 0
@@ -305,17 +303,6 @@ function isolate(task: Task, migration: Migration, i: number): void {
   const entry = migration.src[i] as number
   if ((entry & MIGRATE_VALID) === 0) return
   const frame = migrateFrame(entry)
-  if (frameIsBlock(task, frame)) {
-    // A block mapped in pieces does not move. Linux 6.12 learns that only after it has unmapped it: devices hear of that.
-    walkMappings(task, frameHead(task, frame), (vma, first, last) => {
-      const range = rangeInit(task, vmaMm(task, vma), first, last, NOTIFY.clear)
-      invalidateRangeStart(task, range)
-      invalidateRangeEnd(task, range)
-    })
-    releaseSource(task, migration, i, frame)
-    migration.src[i] = 0
-    return
-  }
   if (frameMaps(task, frame) > 0) unmapForMigration(task, frame)
   if (
     frameMaps(task, frame) === 0 &&

@@ -92,7 +92,7 @@ function hugeFault(task: Task, vma: Vma, vpn: number, write: boolean, pmd: WordA
 
 /** Something is there. Comes with the leaf locked, returns with it unlocked. */
 function entryFault(task: Task, vma: Vma, vpn: number, write: boolean, leaf: Table, entry: number): number {
-  if (!ptePresent(entry)) return specialFault(task, vma, vpn, leaf, entry)
+  if (!ptePresent(entry)) return specialFault(task, vma, vpn, write, leaf, entry)
   if (write && !pteWritable(entry)) return writeProtectFault(task, vma, vpn, leaf, entry)
   // Somebody else made the entry meanwhile, or the hardware only wants the bit set.
   atomicOr(task, entryAt(leaf, LEAF_LEVEL, vpn), PTE_YOUNG)
@@ -104,10 +104,10 @@ function entryFault(task: Task, vma: Vma, vpn: number, write: boolean, leaf: Tab
  * A fault on an entry that is not present and not empty. `done` also when there was only something to wait for: the access is
  * tried again and finds out. Comes with the leaf locked, returns with it unlocked.
  */
-function specialFault(task: Task, vma: Vma, vpn: number, leaf: Table, entry: number): number {
+function specialFault(task: Task, vma: Vma, vpn: number, write: boolean, leaf: Table, entry: number): number {
   switch (pteKind(entry)) {
     case PTE_KIND.swap:
-      return swapIn(task, vma, vpn, leaf, entry)
+      return swapIn(task, vma, vpn, write, leaf, entry)
     case PTE_KIND.migration:
       waitForMigration(task, leaf, entry)
       return FAULT.done

@@ -68,13 +68,13 @@ import { clearEntry } from './zap.ts'
  * Brings page `vpn` back: a fault found swap entry `entry`. Comes with the leaf locked, returns with it unlocked; FAULT.done
  * also when another fault was faster. mmap_sem held for reading.
  */
-export function swapIn(task: Task, vma: Vma, vpn: number, leaf: Table, entry: number): number {
+export function swapIn(task: Task, vma: Vma, vpn: number, write: boolean, leaf: Table, entry: number): number {
   const slot = pteFrame(entry)
   frameGet(task, slot)
   unlockLeaf(task, leaf)
   frameLock(task, slot)
   const frame = cachedOrRead(task, slot)
-  if (frame !== NO_FRAME) mapSwapped(task, vma, vpn, slot, frame)
+  if (frame !== NO_FRAME) mapSwapped(task, vma, vpn, write, slot, frame)
   frameUnlock(task, slot)
   putSlot(task, slot)
   return frame === NO_FRAME ? FAULT.oom : FAULT.done
@@ -92,24 +92,25 @@ function cachedOrRead(task: Task, slot: Frame): Frame {
 }
 
 /** Makes the entry present, if it still is the swap entry. Slot's lock and a reference of it held. */
-function mapSwapped(task: Task, vma: Vma, vpn: number, slot: Frame, frame: Frame): void {
+function mapSwapped(task: Task, vma: Vma, vpn: number, write: boolean, slot: Frame, frame: Frame): void {
   const leaf = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), vpn)
   if (leaf === NO_TABLE) return
   const at = entryAt(leaf, LEAF_LEVEL, vpn)
   const now = get(task, at)
   const ours = isSwapEntry(now) && pteFrame(now) === slot
   if (ours) {
-    // Two references are the entry's and our caller's: then nobody shares the slot, and the cache has no more purpose.
-    const alone = pteWritable(now) || frameRefs(task, slot) === 2
+    // Two references of the slot are the entry's and our caller's, one of the frame is the cache's: nobody shares the page. A read
+    // does not look so closely (6.12): what was shared once stays read-only until it is written.
+    const alone = pteWritable(now) || (write && frameRefs(task, slot) === 2 && frameRefs(task, frame) === 1)
     if (alone) frameSetFlags(task, frame, FRAME_EXCLUSIVE)
     if (frameMapping(task, frame) === 0) {
       const owner = alone ? vmaOwner(task, vma) : chainRoot(task, vmaOwnerChain(task, vma))
       frameSetMapping(task, frame, owner, vmaIndex(task, vma, vpn))
     }
-    const write = alone && (vmaFlags(task, vma) & VM_WRITE) !== 0
+    const rights = alone && (vmaFlags(task, vma) & VM_WRITE) !== 0 ? PTE_WRITE | (write ? PTE_DIRTY : 0) : 0
     frameMapInc(task, frame)
     frameGet(task, frame)
-    storeEntry(task, at, makePte(frame, (now & PTE_SOFT_DIRTY) | PTE_YOUNG | (write ? PTE_WRITE | PTE_DIRTY : 0)))
+    storeEntry(task, at, makePte(frame, (now & PTE_SOFT_DIRTY) | PTE_YOUNG | rights))
   }
   unlockLeaf(task, leaf)
   if (ours) putSlot(task, slot)
