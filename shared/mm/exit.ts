@@ -2,12 +2,14 @@
  * The end of an address space, when its last user is gone.
  *
  *     RELEASE to every interval subscriber, whole address space     devices stop
+ *     release to every classic one
  *     UNMAP over everything                                          as a munmap of all areas
  *     tables and areas are freed; the record lives on while somebody grabs it
  *
  * Subscriptions may still be there: removing them later is legal, and finds nothing to do.
  */
 import { reapDeferred } from '../frame/deferred.ts'
+import { classicRelease } from '../notifier/classic.ts'
 import { NOTIFY } from '../notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
@@ -24,6 +26,7 @@ export function exitMm(task: Task, mm: Mm): void {
   const range = rangeInit(task, mm, 0, LAST_VPN, NOTIFY.release)
   invalidateRangeStart(task, range)
   invalidateRangeEnd(task, range)
+  classicRelease(task, mm)
   downWrite(task, mmapSem(mm), MMAP_SEM)
   unmapLocked(task, mm, 0, LAST_VPN)
   upWrite(task, mmapSem(mm))

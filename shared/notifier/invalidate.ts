@@ -19,6 +19,7 @@ import type { Task } from '../seam/task.ts'
 import { violation } from '../seam/violation.ts'
 import { WINDOW } from '../sync/classes.ts'
 import { assertMaySleep, popHeld, pushHeld } from '../sync/held.ts'
+import { classicConcerns, classicEnd, classicEnter, classicLeave, classicStart } from './classic.ts'
 import { dispatch } from './dispatch.ts'
 import { mmSubscriptions } from './mmhead.ts'
 import {
@@ -26,6 +27,7 @@ import {
   firstSubscription,
   invalidationEnd,
   invalidationStart,
+  isInvalidating,
   nextSubscription,
   type Sub,
   subOps,
@@ -69,17 +71,25 @@ export function invalidateRangeStartNonblock(task: Task, range: NotifierRange): 
 /** Ends an invalidation. Call when the entries are changed; frames may be freed once CPU TLBs are flushed too. */
 export function invalidateRangeEnd(task: Task, range: NotifierRange): void {
   invalidationEnd(task, rangeMm(task, range))
+  if (classicConcerns(task, range)) classicEnd(task, range)
   close(task, range)
 }
 
-/** Calls every subscriber of the range in tree order. 0, or -EAGAIN from a refused non-blockable call. */
+/** Calls every subscriber: interval notifiers of the range in tree order, then classic ones. 0, or -EAGAIN if one refused. */
 export function runCallbacks(task: Task, range: NotifierRange): number {
   const { words, record } = task
+  words[record + CALLBACK_DEPTH] = (words[record + CALLBACK_DEPTH] as number) + 1
+  let result = isInvalidating(rangeSeq(task, range)) ? runIntervalCallbacks(task, range) : 0
+  if (result === 0 && classicConcerns(task, range)) result = classicStart(task, range)
+  words[record + CALLBACK_DEPTH] = (words[record + CALLBACK_DEPTH] as number) - 1
+  return result
+}
+
+function runIntervalCallbacks(task: Task, range: NotifierRange): number {
   const mm = rangeMm(task, range)
   const first = rangeStart(task, range)
   const last = rangeLast(task, range)
   const seq = rangeSeq(task, range)
-  words[record + CALLBACK_DEPTH] = (words[record + CALLBACK_DEPTH] as number) + 1
   let result = 0
   for (let sub = firstSubscription(task, mm, first, last); sub !== 0; sub = nextSubscription(task, mm, sub, first, last)) {
     const stopped = lookupOp(task, INTERVAL_OPS, subOps(task, sub))(task, sub, range, seq)
@@ -89,7 +99,6 @@ export function runCallbacks(task: Task, range: NotifierRange): number {
     result = -EAGAIN
     break
   }
-  words[record + CALLBACK_DEPTH] = (words[record + CALLBACK_DEPTH] as number) - 1
   return result
 }
 
@@ -98,8 +107,10 @@ function start(task: Task, range: NotifierRange, blockable: boolean): number {
   rangeOpen(task, range, blockable)
   pushHeld(task, WINDOW, mmSubscriptions(mm), true)
   probe(task, PROBE.window, range, 1)
-  if (invalidationStart(task, mm, rangeStart(task, range), rangeLast(task, range)) === 0) return 0
-  rangeSetSeq(task, range, currentSeq(task, mm))
+  classicEnter(task, range)
+  const met = invalidationStart(task, mm, rangeStart(task, range), rangeLast(task, range))
+  if (met === 0 && !classicConcerns(task, range)) return 0
+  rangeSetSeq(task, range, met === 0 ? 0 : currentSeq(task, mm))
   const since = task.nowNs()
   const result = dispatch(task, range) ?? runCallbacks(task, range)
   countStat(task, STAT.invalidations)
@@ -115,5 +126,6 @@ function start(task: Task, range: NotifierRange, blockable: boolean): number {
 function close(task: Task, range: NotifierRange): void {
   probe(task, PROBE.window, range, 0)
   popHeld(task, mmSubscriptions(rangeMm(task, range)))
+  classicLeave(task, range)
   rangeClose(task, range)
 }

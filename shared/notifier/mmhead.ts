@@ -2,10 +2,10 @@
  * The head of an address space: all that the notifier room, and a driver, may know of an mm. The rest of the record is in
  * shared/mm.
  *
- *   word   0       1       2      3 .. 15    16 .......... 31    32 ................ 63
- *        +-------+-------+------+----------+-------------------+-----------------------+
- *        | COUNT | USERS | ASID | pad      | MMAP_SEM          | subscriptions         |
- *        +-------+-------+------+----------+-------------------+-----------------------+
+ *   word   0       1       2      3 .. 15    16 .......... 31    32 ................ 63    64 ........... 95
+ *        +-------+-------+------+----------+-------------------+-----------------------+-------------------+
+ *        | COUNT | USERS | ASID | pad      | MMAP_SEM          | subscriptions         | classic notifiers |
+ *        +-------+-------+------+----------+-------------------+-----------------------+-------------------+
  *
  *   COUNT      holders of the record itself (kernel: mm_count). The last one frees it. Atomic.
  *   USERS      holders of the address space (mm_users): at 0 it is torn down. All users together hold one COUNT. Atomic.
@@ -27,7 +27,8 @@ export const MM_USERS = 1
 export const MM_ASID = 2
 const MMAP_SEM = 16
 const SUBSCRIPTIONS = 32
-export const MM_HEAD_WORDS = 64
+const CLASSIC = 64
+export const MM_HEAD_WORDS = 96
 
 export function mmapSem(mm: Mm): WordAt {
   return mm + MMAP_SEM
@@ -36,6 +37,11 @@ export function mmapSem(mm: Mm): WordAt {
 /** Word index of the mm's subscriptions (notifier/subscriptions.ts). */
 export function mmSubscriptions(mm: Mm): WordAt {
   return mm + SUBSCRIPTIONS
+}
+
+/** Word index of the mm's classic notifiers (notifier/classic.ts). */
+export function mmClassic(mm: Mm): WordAt {
+  return mm + CLASSIC
 }
 
 /** Process number of the mm. */

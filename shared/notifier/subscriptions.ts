@@ -266,6 +266,15 @@ export function invalidationEnd(task: Task, mm: Mm): void {
   wakeAll(task, subs + READERS)
 }
 
+/** Takes the lock of the mm's subscriptions, which guards its list of classic notifiers as well. Spins. */
+export function lockSubscriptions(task: Task, mm: Mm): void {
+  spinLock(task, mmSubscriptions(mm) + LOCK, SUBSCRIPTIONS)
+}
+
+export function unlockSubscriptions(task: Task, mm: Mm): void {
+  spinUnlock(task, mmSubscriptions(mm) + LOCK)
+}
+
 /** The mm's sequence. Inside a window that met a subscription: the epoch. */
 export function currentSeq(task: Task, mm: Mm): number {
   return atomicLoad(task, mmSubscriptions(mm) + SEQ)

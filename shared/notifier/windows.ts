@@ -4,15 +4,16 @@
  * the oracles and reports read them from other threads.
  *
  *   record, one line
- *   word   0    1       2      3       4       5       6     7       8       9 .. 15
- *        +----+-------+------+-------+-------+-------+-----+-------+-------+--------+
- *        | MM | START | LAST | EVENT | FLAGS | OWNER | SEQ | STATE | ACTOR | pad    |
- *        +----+-------+------+-------+-------+-------+-----+-------+-------+--------+
+ *   word   0    1       2      3       4       5       6     7       8       9       10       11 .. 15
+ *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+---------+
+ *        | MM | START | LAST | EVENT | FLAGS | OWNER | SEQ | STATE | ACTOR | INDEX | BIRTHS | pad     |
+ *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+---------+
  *
  *   START, LAST   page numbers, inclusive. All but SEQ and STATE are written once, before STATE leaves PREPARED.
  *   FLAGS         BLOCKABLE: callbacks may sleep.
  *   OWNER         cookie of the driver that causes it (migrate, exclusive), 0 otherwise.
  *   SEQ           sequence handed to the callbacks; odd. Written by start.
+ *   INDEX, BIRTHS of the mm's classic notifiers when it was opened (notifier/classic.ts). Private to the actor.
  *   STATE         FREE -> PREPARED (rangeInit) -> OPEN (start) -> FREE (end, or a refused start). Atomic: oracles read it.
  */
 import { regionAt } from '../memory/regions.ts'
@@ -38,6 +39,8 @@ const OWNER = 5
 const SEQ = 6
 const STATE = 7
 const ACTOR = 8
+const INDEX = 9
+const BIRTHS = 10
 
 export const RANGE_BLOCKABLE = 1
 
@@ -113,6 +116,20 @@ export function rangeSeq(task: Task, range: NotifierRange): number {
 
 export function rangeSetSeq(task: Task, range: NotifierRange, seq: number): void {
   task.words[range + SEQ] = seq
+}
+
+/** What notifier/classic.ts notes when the range opens. */
+export function rangeSetClassic(task: Task, range: NotifierRange, index: number, births: number): void {
+  task.words[range + INDEX] = index
+  task.words[range + BIRTHS] = births
+}
+
+export function rangeIndex(task: Task, range: NotifierRange): number {
+  return task.words[range + INDEX] as number
+}
+
+export function rangeBirths(task: Task, range: NotifierRange): number {
+  return task.words[range + BIRTHS] as number
 }
 
 /** Actor that raised the invalidation. */
