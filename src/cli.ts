@@ -6,7 +6,7 @@
  */
 import { Command, CommanderError } from 'commander'
 import { HmmError } from '../shared/seam/error.ts'
-import { bytes, jsonOption, notifyOption, number, seedOption, whole } from './cli/options.ts'
+import { bytes, enginesOption, jobsOption, jsonOption, notifyOption, number, seedOption, whole } from './cli/options.ts'
 import { RunFailure } from './failure.ts'
 import { version } from './version.ts'
 
@@ -27,10 +27,15 @@ async function main(): Promise<number> {
     .command('run')
     .description('run sequential scenario files; compare with the recorded answer where the file has one')
     .argument('<files...>', 'scenario files, or folders of them')
+    .addOption(jobsOption())
     .addOption(notifyOption())
+    .addOption(enginesOption())
     .addOption(seedOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExamples:\n  hmm run test/conformance/basic\n  hmm run my.scn --notify inline --json -')
+    .addHelpText(
+      'after',
+      '\nA file passes when every recorded answer came and everything was returned after the last operation. One that needs what is\nnot modelled is skipped. Exit code 1 when a file differs.\n\nExamples:\n  hmm run test/conformance\n  hmm run test/conformance/fork --engines 4 --jobs 1\n  hmm run my.scn --notify inline --json -',
+    )
     .action(async (files: string[], flags) => {
       exit = await (await import('./cli/run.ts')).runVerb(files, flags)
     })

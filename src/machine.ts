@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads'
 import type { ActorOutcome, Program } from '../shared/actor/actor.ts'
 import type { ActorApi } from '../shared/actor/api.ts'
 import { actorsOf, layMachine, type MachineConfig } from '../shared/actor/machine.ts'
+import { type LayoutDigests, layoutDifference, layoutDigests } from '../shared/check/layout.ts'
 import type { ActorKind } from '../shared/seam/actors.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
 import { HmmError } from '../shared/seam/error.ts'
@@ -34,6 +35,8 @@ export interface BootOptions {
   readonly cpus?: number
   /** Drivers, one for each device: module URLs, or with memory of the device's own. Default none. */
   readonly drivers?: readonly (string | DeviceOptions)[]
+  /** Devices 0 to this, exclusive, have an engine worker; drivers that only answer ioctls need none. Default: all devices. */
+  readonly engines?: number
   /** Pages that can be swapped out. Default 0. */
   readonly swapPages?: number
   /** Bytes of the machine's memory: 256 KiB to 4 GiB. Default 64 MiB. */
@@ -46,6 +49,8 @@ export interface BootOptions {
   /** Probability of a short spin at each schedule point. Default 0. */
   readonly noise?: number
   readonly seed?: number
+  /** Cores the machine may count on: its actors spin while no more of them are awake. Default: what the host says. */
+  readonly cores?: number
 }
 
 /** How a run ended, over all actors. */
@@ -73,14 +78,16 @@ export class Machine {
   readonly config: MachineConfig
   private bootTask: Task
   private readonly actors: readonly Actor[]
+  private readonly booted: LayoutDigests
   /** False once an actor had to be terminated, or the machine was closed. */
   private whole = true
   private closed = false
 
-  private constructor(config: MachineConfig, task: Task, actors: readonly Actor[]) {
+  private constructor(config: MachineConfig, task: Task, actors: readonly Actor[], booted: LayoutDigests) {
     this.config = config
     this.bootTask = task
     this.actors = actors
+    this.booted = booted
   }
 
   /** The booting thread's task: for audits while nothing runs, and for looking at words while something does. */
@@ -93,11 +100,17 @@ export class Machine {
     return this.whole && !this.closed
   }
 
-  /** Lays the machine out anew, as it was booted, with the same workers. Between runs, and only while it is reusable. */
+  /**
+   * Lays the machine out anew, with the same workers, and checks that it is the machine that was booted. Between runs, and
+   * only while it is reusable.
+   */
   reset(): void {
     if (!this.reusable) throw new HmmError('HMM_ERR_STATE', 'a machine whose actors were terminated cannot be reset')
     const { buffer } = this.task.words
     this.bootTask = layMachine(this.config, this.task.nowNs, buffer as SharedArrayBuffer).task
+    const differing = layoutDifference(this.booted, layoutDigests(this.task.words))
+    if (differing.length > 0)
+      throw new HmmError('HMM_ERR_RESET', `the machine was not reset: ${differing.join(', ')} differ from when it was booted`)
   }
 
   /** Boots a machine and returns when every worker is ready. Throws HmmError; then nothing is left running. */
@@ -108,6 +121,7 @@ export class Machine {
       cpus: options.cpus ?? 2,
       notifiers: options.notify === 'inline' ? 0 : (options.notifiers ?? 1),
       devices: devices.length,
+      engines: options.engines ?? devices.length,
       deviceFrames: devices.map((device: DeviceOptions) => device.memoryPages ?? 0),
       swapFrames: options.swapPages ?? 0,
       bytes: options.bytes ?? DEFAULT_BYTES,
@@ -115,13 +129,14 @@ export class Machine {
       checked: options.checked ?? true,
       noise: options.noise ?? 0,
       seed: options.seed ?? 1,
-      cores: availableParallelism(),
+      cores: options.cores ?? availableParallelism(),
     }
     const { buffer, task } = layMachine(config, hostNowNs)
+    const booted = layoutDigests(task.words)
     const actors = actorsOf(config)
       .filter(({ kind }) => kind !== 'main')
       .map(({ kind, index }) => startActor(kind, index))
-    const machine = new Machine(config, task, actors)
+    const machine = new Machine(config, task, actors, booted)
     try {
       await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers })))
     } catch (error) {

@@ -1,161 +1,73 @@
 /**
- * `run`: sequential scenario files, one after the other on recycled machines, each answer compared with what a real kernel
+ * `run`: sequential scenario files on recycled machines, spread over the cores, each answer compared with what a real kernel
  * recorded, and after each file an audit that everything came back.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { auditInventory, takeInventory } from '../shared/check/references.ts'
-import { reapDeferred } from '../shared/frame/deferred.ts'
-import { driverUrl } from './drivers.ts'
-import { RunFailure } from './failure.ts'
-import { Machine } from './machine.ts'
-import { InputError } from './scenario/error.ts'
-import { isConcurrent, parseSequential, type SequentialScenario } from './scenario/parse.ts'
+import { availableParallelism } from 'node:os'
+import { hostNowNs } from '../shared/seam/clock.ts'
+import { HmmError } from '../shared/seam/error.ts'
+import { readScenario, scenarioFiles } from './run/files.ts'
+import { Lane, type LaneSetup, MAX_ENGINES, SCENARIO_DEVICES } from './run/lane.ts'
+import { countFiles, type FileResult, inItsFile, type RunResult } from './run/result.ts'
+import { CHUNK, spread } from './run/spread.ts'
+import type { SequentialScenario } from './scenario/parse.ts'
 
 export interface RunOptions {
   readonly notify?: 'dispatcher' | 'inline'
+  /** Engine workers alive in each machine, 1 to 8. Default 2, one for each device that a scenario can name. */
+  readonly engines?: number
   readonly seed?: number
-  /** Called after each file. */
+  /** Machines at work at once, 1 to 256. Default: one for each core. 1 runs everything from this thread. */
+  readonly jobs?: number
+  /** Called for each file, in the order of the files. */
   readonly onFile?: (result: FileResult) => void
-  /** Stops before the next file when aborted. */
+  /** Ends the run early: the result has the files that were run. */
   readonly signal?: AbortSignal
 }
 
-export interface FileResult {
-  readonly file: string
-  /** False when an answer differs or the audit found something. A skipped file is ok. */
-  readonly ok: boolean
-  /** Why it was not run, if it was not. */
-  readonly skipped?: string
-  /** Line of the first answer that differs, what was expected and what came. */
-  readonly line?: number
-  readonly expected?: string
-  readonly got?: string
-  /** What the reference audit found after the last operation. */
-  readonly audit?: readonly string[]
-}
+export const MAX_JOBS = 256
+export const DEFAULT_ENGINES = SCENARIO_DEVICES
 
-export interface FolderResult {
-  readonly name: string
-  readonly passed: number
-  readonly failed: number
-  readonly skipped: number
-}
-
-/** What `hmm run --json` prints, apart from the frame that every document has. */
-export interface RunResult {
-  readonly passed: number
-  readonly failed: number
-  readonly skipped: number
-  readonly folders: readonly FolderResult[]
-  readonly files: readonly FileResult[]
-}
-
-/** Files named directly, and all `.scn` files below folders, in order. Throws InputError for what is not there. */
-export function scenarioFiles(paths: readonly string[]): string[] {
-  return paths.flatMap((path) => {
-    let isFolder: boolean
-    try {
-      isFolder = statSync(path).isDirectory()
-    } catch {
-      throw new InputError(path, 0, 'no such file or folder')
-    }
-    if (!isFolder) return [path]
-    const inside = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.scn'))
-    if (inside.length === 0) throw new InputError(path, 0, 'no scenario files (.scn) in this folder')
-    return inside.sort().map((name) => join(path, name))
-  })
-}
-
-/** Runs scenario files. Every file is parsed before the first is run. Throws InputError, or RunFailure. */
+/** Runs scenario files. Every file is parsed before the first is run. Throws InputError, RunFailure, or HmmError for an option. */
 export async function run(paths: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const began = hostNowNs()
+  const cores = availableParallelism()
+  const { notify = 'dispatcher', engines = DEFAULT_ENGINES, seed = 1, signal } = options
+  checkWhole('jobs', options.jobs ?? cores, MAX_JOBS)
+  checkWhole('engines', engines, MAX_ENGINES)
   const scenarios = scenarioFiles(paths).map(readScenario)
+  // A chunk is the least that is worth another machine.
+  const jobs = Math.min(options.jobs ?? cores, Math.ceil(scenarios.length / CHUNK))
+  const setup: LaneSetup = { notify, engines, seed, cores: Math.max(1, Math.floor(cores / jobs)) }
   const files: FileResult[] = []
-  let machine: Machine | null = null
+  const onResult = (bare: FileResult, index: number) => {
+    const result = inItsFile(bare, scenarios[index] as SequentialScenario)
+    files.push(result)
+    options.onFile?.(result)
+  }
+  if (jobs === 1) await runHere(scenarios, setup, onResult, signal)
+  else await spread(scenarios, { jobs, setup, onResult, signal })
+  const seconds = Math.round((hostNowNs() - began) / 1e6) / 1e3
+  return { notify, engines, seed, seconds, interrupted: files.length < scenarios.length, ...countFiles(files) }
+}
+
+async function runHere(
+  scenarios: readonly SequentialScenario[],
+  setup: LaneSetup,
+  onResult: (result: FileResult, index: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const lane = new Lane(setup)
   try {
-    for (const scenario of scenarios) {
-      if (options.signal?.aborted === true) break
-      if (machine?.reusable === true) machine.reset()
-      else machine = await bootFor(options)
-      const result = await runScenario(machine, scenario)
-      files.push(result)
-      options.onFile?.(result)
+    for (const [index, scenario] of scenarios.entries()) {
+      if (signal?.aborted === true) return
+      onResult(await lane.run(scenario), index)
     }
   } finally {
-    await machine?.close()
+    await lane.close()
   }
-  return summary(files)
 }
 
-/** Runs one parsed scenario on a fresh machine and audits it. */
-export async function runScenario(machine: Machine, scenario: SequentialScenario): Promise<FileResult> {
-  const { file } = scenario
-  const before = takeInventory(machine.task)
-  const outcome = await machine.run({ kind: 'sequential', lines: scenario.lines })
-  if (outcome.error !== null)
-    throw new RunFailure(outcome.error.code, `${file}: ${outcome.error.message}`, { cause: outcome.error.cause })
-  if (outcome.violations.length > 0)
-    return { file, ok: false, audit: outcome.violations.map(({ oracle, message }) => `${oracle}: ${message}`) }
-  const cpu = outcome.actors[0]
-  if (cpu?.end !== 'done' || cpu.answers === undefined) throw new RunFailure('HMM_ERR_RUN', `${file}: the cpu did not finish`)
-  if (cpu.problem?.code === 'HMM_ERR_UNSUPPORTED')
-    return { file, ok: true, skipped: `line ${cpu.problem.line}: ${cpu.problem.message}` }
-  for (const [i, { line, got }] of cpu.answers.entries()) {
-    const expected = scenario.lines[i]?.expected
-    if (expected !== undefined && got !== expected) return { file, ok: false, line, expected, got }
-  }
-  if (cpu.problem !== undefined) throw new InputError(file, cpu.problem.line, cpu.problem.message)
-  reapDeferred(machine.task)
-  const audit = auditInventory(machine.task, before).map(({ message }) => message)
-  return audit.length > 0 ? { file, ok: false, audit } : { file, ok: true }
-}
-
-function readScenario(file: string): SequentialScenario {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new InputError(file, 0, `cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
-  if (isConcurrent(text)) throw new InputError(file, 1, 'this is a concurrent scenario; hmm run takes sequential ones')
-  const scenario = parseSequential(file, text)
-  if (scenario.devices > 2) throw new InputError(file, 0, 'a sequential scenario has devices 0 and 1')
-  return scenario
-}
-
-/** More than any recorded scenario migrates to one device, or swaps. */
-const DEVICE_PAGES = 2048
-const SWAP_PAGES = 512
-
-function bootFor(options: RunOptions): Promise<Machine> {
-  return Machine.boot({
-    cpus: 1,
-    drivers: [
-      { driver: driverUrl('mirror'), memoryPages: DEVICE_PAGES },
-      { driver: driverUrl('mirror'), memoryPages: DEVICE_PAGES },
-    ],
-    swapPages: SWAP_PAGES,
-    notify: options.notify ?? 'dispatcher',
-    seed: options.seed ?? 1,
-  })
-}
-
-function summary(files: readonly FileResult[]): RunResult {
-  const folders = new Map<string, { passed: number; failed: number; skipped: number }>()
-  for (const result of files) {
-    const name = basename(dirname(result.file)) || '.'
-    const folder = folders.get(name) ?? { passed: 0, failed: 0, skipped: 0 }
-    folders.set(name, folder)
-    if (result.skipped !== undefined) folder.skipped++
-    else if (result.ok) folder.passed++
-    else folder.failed++
-  }
-  const total = (key: 'passed' | 'failed' | 'skipped') => [...folders.values()].reduce((sum, folder) => sum + folder[key], 0)
-  return {
-    passed: total('passed'),
-    failed: total('failed'),
-    skipped: total('skipped'),
-    folders: [...folders].map(([name, counts]) => ({ name, ...counts })),
-    files,
-  }
+function checkWhole(name: string, value: number, max: number): void {
+  if (!Number.isInteger(value) || value < 1 || value > max)
+    throw new HmmError('HMM_ERR_CONFIG', `${name} is a whole number from 1 to ${max}, not ${value}`)
 }

@@ -7,7 +7,7 @@
  */
 
 import { LEDGER_WORDS, RENDEZVOUS_WORDS } from '../check/ledger.ts'
-import { createDevice, DEVICE_WORDS, MAX_DEVICES } from '../device/record.ts'
+import { createDevice, DEVICE_WORDS, MAX_DEVICES, NO_ENGINE } from '../device/record.ts'
 import { frameRegionWords, MAX_FRAMES } from '../frame/frames.ts'
 import { createHeap, HEAP_HEADER_WORDS, shadowWords } from '../frame/objects.ts'
 import { createZeroFrame, createZone, SWAP_ZONE, SYSTEM_ZONE } from '../frame/zones.ts'
@@ -41,8 +41,10 @@ export interface MachineConfig {
   readonly cpus: number
   /** Dispatchers; 0 together with notify 'inline'. */
   readonly notifiers: number
-  /** Devices, up to 8: each brings an engine and a service. */
+  /** Devices, up to 8: each brings a service, and an engine unless `engines` says less. */
   readonly devices: number
+  /** Devices 0 to this, exclusive, have an engine; the others are driven by their services and by ioctl alone. Default: all. */
+  readonly engines?: number
   /** Frames of each device's own memory; missing or 0: it has none. */
   readonly deviceFrames?: readonly number[]
   /** Frames that swapped pages can take. Default 0: nothing is swapped. */
@@ -61,13 +63,17 @@ export interface MachineConfig {
 
 export const MAX_CPUS = 16
 
+function enginesOf(config: MachineConfig): number {
+  return config.engines ?? config.devices
+}
+
 /** Actors of a machine in the order of their numbers. */
 export function actorsOf(config: MachineConfig): { kind: ActorKind; index: number }[] {
   const of = (kind: ActorKind, count: number) => Array.from({ length: count }, (_, index) => ({ kind, index }))
   return [
     ...of('cpu', config.cpus),
     ...of('notifier', config.notifiers),
-    ...of('engine', config.devices),
+    ...of('engine', enginesOf(config)),
     ...of('service', config.devices),
     ...of('main', 1),
   ]
@@ -103,9 +109,11 @@ export function layMachine(
   }
   createZone(task, SWAP_ZONE, next, config.swapFrames ?? 0)
   for (let i = 0; i < config.notifiers; i++) createSlot(task, i, config.cpus + i)
+  const firstEngine = config.cpus + config.notifiers
+  const engines = enginesOf(config)
   for (let i = 0; i < config.devices; i++) {
-    const engine = config.cpus + config.notifiers + i
-    createDevice(task, i, { driver: i, engine, service: engine + config.devices, zone: i + 1 })
+    const engine = i < engines ? firstEngine + i : NO_ENGINE
+    createDevice(task, i, { driver: i, engine, service: firstEngine + engines + i, zone: i + 1 })
   }
   return { buffer, task }
 }
@@ -118,11 +126,13 @@ function checkConfig(config: MachineConfig): void {
         ? `a machine has 0 to ${MAX_DEVICES} devices, not ${config.devices}`
         : !Number.isInteger(config.notifiers) || config.notifiers < 0 || config.notifiers > 4
           ? `a machine has 0 to 4 dispatchers, not ${config.notifiers}`
-          : !(config.noise >= 0 && config.noise <= 1)
-            ? `noise is a probability from 0 to 1, not ${config.noise}`
-            : !Number.isInteger(config.bytes) || config.bytes < MIN_BUFFER_BYTES || config.bytes > MAX_BUFFER_BYTES
-              ? `a machine has 256 KiB to 4 GiB of memory, not ${config.bytes} bytes`
-              : null
+          : !Number.isInteger(enginesOf(config)) || enginesOf(config) < 0 || enginesOf(config) > config.devices
+            ? `a machine with ${config.devices} devices has 0 to ${config.devices} engines, not ${config.engines}`
+            : !(config.noise >= 0 && config.noise <= 1)
+              ? `noise is a probability from 0 to 1, not ${config.noise}`
+              : !Number.isInteger(config.bytes) || config.bytes < MIN_BUFFER_BYTES || config.bytes > MAX_BUFFER_BYTES
+                ? `a machine has 256 KiB to 4 GiB of memory, not ${config.bytes} bytes`
+                : null
   if (problem !== null) throw new HmmError('HMM_ERR_CONFIG', problem)
 }
 

@@ -20,6 +20,7 @@
 import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
 import type { WordAt } from '../memory/words.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
+import { assert } from '../seam/error.ts'
 import { lookupOp, opKey } from '../seam/optable.ts'
 import { nap, park, WAIT, wake } from '../seam/park.ts'
 import { get, put } from '../seam/plain.ts'
@@ -29,7 +30,7 @@ import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
 import { ringConsume, ringPeek, ringPublish, ringReserve, ringWait } from '../sync/ring.ts'
 import { deviceAccess } from './contexts.ts'
 import { deviceValue, deviceValueHigh, TOUCH } from './engine.ts'
-import { commandRing } from './record.ts'
+import { commandRing, deviceEngine, NO_ENGINE } from './record.ts'
 
 export const COMMAND = { read: 0, write: 1, add: 2, kernel: 3 } as const
 
@@ -76,6 +77,7 @@ export const ENGINE_KERNELS = opKey<EngineKernel>('engine kernel')
 
 /** Hands a command to the engine. Returns its completion, or 0 when memory is out. Sleeps while the ring is full. */
 export function submitCommand(task: Task, device: number, command: Command): Completion {
+  assert(deviceEngine(task, device) !== NO_ENGINE, `device ${device} has no engine to take commands`)
   const completion = allocObject(task, COMPLETION_KIND) as Completion
   if (completion === 0) return completion
   atomicStore(task, completion + STATE, PENDING)

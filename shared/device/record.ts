@@ -61,6 +61,8 @@ export const WORK_WORDS = 8
 const FAULT_RING_WORDS = ringWords(FAULT_SLOTS, FAULT_WORDS)
 const COMMAND_RING_WORDS = ringWords(COMMAND_SLOTS, COMMAND_WORDS)
 export const DEVICE_WORDS = RINGS_AT + FAULT_RING_WORDS + COMMAND_RING_WORDS + ringWords(WORK_SLOTS, WORK_WORDS)
+/** Engine of a device that has no hardware beyond what its driver does by ioctl. */
+export const NO_ENGINE = -1
 /** Devices of one machine. */
 export const MAX_DEVICES = 8
 
@@ -100,6 +102,7 @@ export function deviceDriver(task: Task, device: number): number {
   return get(task, deviceAt(task, device) + DRIVER_INDEX)
 }
 
+/** The device's engine, or NO_ENGINE. */
 export function deviceEngine(task: Task, device: number): number {
   return get(task, deviceAt(task, device) + ENGINE)
 }

@@ -17,6 +17,18 @@ export function notifyOption(): Option {
     .default('dispatcher')
 }
 
+export function jobsOption(): Option {
+  return new Option('--jobs <n>', 'machines at work at once (default: one for each core)').argParser(
+    whole('the number of jobs', 1, 256),
+  )
+}
+
+export function enginesOption(): Option {
+  return new Option('--engines <n>', 'engine workers alive in each machine')
+    .argParser(whole('the number of engines', 1, 8))
+    .default(2)
+}
+
 /** A whole number from `min` to `max`. */
 export function whole(name: string, min: number, max: number): (text: string) => number {
   return (text) => {

@@ -1,42 +1,50 @@
 /** `hmm run`: scenario files against the recorded kernel. */
 import { document } from '../documents.ts'
-import { type FileResult, type RunResult, run } from '../run.ts'
+import type { FileResult, RunResult } from '../run/result.ts'
+import { run } from '../run.ts'
 import { EXIT, interruptSignal, Output } from './output.ts'
 
 export interface RunFlags {
   readonly json?: string
   readonly seed: number
   readonly notify: 'dispatcher' | 'inline'
+  readonly engines: number
+  readonly jobs?: number
 }
 
 export async function runVerb(files: string[], flags: RunFlags): Promise<number> {
   const output = new Output(flags.json)
-  const signal = interruptSignal()
   const result = await run(files, {
     seed: flags.seed,
     notify: flags.notify,
-    signal,
+    engines: flags.engines,
+    ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
+    signal: interruptSignal(),
     onFile: (file) => {
-      if (!file.ok) for (const line of difference(file)) output.say(line)
+      for (const line of difference(file)) output.say(line)
     },
   })
   for (const line of summaryLines(result)) output.say(line)
   output.write(document('run', result.failed === 0, result))
   if (result.failed > 0) return EXIT.finding
-  return signal.aborted ? EXIT.failure : EXIT.clean
+  return result.interrupted ? EXIT.failure : EXIT.clean
 }
 
-/** What a file that failed shows: place, expected, got; or what was not returned. */
+/** What a file that failed shows: the lines before, the operation, expected, got; or what was not returned. Else nothing. */
 export function difference(result: FileResult): string[] {
+  if (result.ok) return []
   if (result.audit !== undefined)
     return [`${result.file}: after the last operation:`, ...result.audit.map((found) => `    ${found}`)]
   return [
     `${result.file}:${result.line}: the kernel answered otherwise`,
-    `    expected  ${result.expected}`,
-    `    got       ${result.got}`,
+    ...(result.before ?? []).map((line) => `    ${line}`),
+    `    ${result.operation}`,
+    `  - ${result.expected}`,
+    `  + ${result.got}`,
   ]
 }
 
+/** Counts by folder, and why files were skipped. */
 export function summaryLines(result: RunResult): string[] {
   const width = Math.max(...result.folders.map(({ name }) => name.length), 5)
   const row = (name: string, passed: number, failed: number, skipped: number) =>
@@ -44,5 +52,7 @@ export function summaryLines(result: RunResult): string[] {
   return [
     ...result.folders.map(({ name, passed, failed, skipped }) => row(name, passed, failed, skipped)),
     ...(result.folders.length > 1 ? [row('total', result.passed, result.failed, result.skipped)] : []),
+    ...result.skip_reasons.map(({ reason, files }) => `skipped${String(files).padStart(width)}: ${reason}`),
+    ...(result.interrupted ? [`ended early: ${result.files.length} files were run`] : []),
   ]
 }

@@ -14,6 +14,8 @@ export interface SequentialScenario {
   /** Words of the `# uses:` line. */
   readonly uses: readonly string[]
   readonly lines: readonly ScenarioLine[]
+  /** The text of each line, of comments too: line 1 is the first. */
+  readonly source: readonly string[]
   /** Devices that the scenario names: 0 to this, exclusive. */
   readonly devices: number
 }
@@ -23,8 +25,8 @@ export function parseSequential(file: string, text: string): SequentialScenario 
   const lines: ScenarioLine[] = []
   let title = ''
   let uses: string[] = []
-  text.split('\n').forEach((raw, index) => {
-    const line = raw.trim()
+  const source = text.split('\n').map((line) => line.trim())
+  source.forEach((line, index) => {
     if (line.startsWith('#')) {
       if (title === '') title = line.slice(1).trim()
       if (line.startsWith('# uses:')) uses = line.slice('# uses:'.length).trim().split(/\s+/).filter(Boolean)
@@ -34,7 +36,7 @@ export function parseSequential(file: string, text: string): SequentialScenario 
   })
   if (lines.length === 0) throw new InputError(file, 0, 'the file has no operations')
   const named = lines.flatMap(({ op }) => ('device' in op ? [op.device + 1] : []))
-  return { file, title, uses, lines, devices: Math.max(0, ...named) }
+  return { file, title, uses, lines, source, devices: Math.max(0, ...named) }
 }
 
 /** Is this the text of a concurrent scenario: does its first significant line name it? */

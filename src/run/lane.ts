@@ -1,0 +1,102 @@
+/**
+ * A lane: one machine on which scenarios run one after the other. The machine is booted for the first of them and laid out
+ * anew for each other; one that lost an actor is replaced.
+ */
+import { auditInventory, takeInventory } from '../../shared/check/references.ts'
+import { MAX_DEVICES } from '../../shared/device/record.ts'
+import { reapDeferred } from '../../shared/frame/deferred.ts'
+import { driverUrl } from '../drivers.ts'
+import { RunFailure } from '../failure.ts'
+import { DEFAULT_BYTES, Machine } from '../machine.ts'
+import { InputError } from '../scenario/error.ts'
+import type { SequentialScenario } from '../scenario/parse.ts'
+import type { FileResult } from './result.ts'
+
+/** The machine of a lane. Plain data: it travels to run workers. */
+export interface LaneSetup {
+  readonly notify: 'dispatcher' | 'inline'
+  /**
+   * Engine workers alive. Scenarios use devices 0 and 1, whose driver answers ioctls and gives its engine nothing to do; the
+   * engine takes part in grace periods, flushes and halts all the same. With 1 the second device has none; beyond 2 there are
+   * more devices, which no scenario names.
+   */
+  readonly engines: number
+  readonly seed: number
+  /** Cores that this lane may count on. */
+  readonly cores: number
+}
+
+/** Devices that a scenario can name. */
+export const SCENARIO_DEVICES = 2
+export const MAX_ENGINES = MAX_DEVICES
+
+/** The memory of the machine: more than any recorded scenario uses, migrates to one device, or swaps. */
+const MACHINE_BYTES = DEFAULT_BYTES
+const DEVICE_PAGES = 2048
+const SWAP_PAGES = 512
+
+/** What of a scenario its lane needs. */
+export type Runnable = Pick<SequentialScenario, 'file' | 'lines'>
+
+export class Lane {
+  private readonly setup: LaneSetup
+  private machine: Machine | null = null
+
+  constructor(setup: LaneSetup) {
+    this.setup = setup
+  }
+
+  /** Runs one scenario and audits what it left. Throws InputError for what only running shows, else RunFailure. */
+  async run(scenario: Runnable): Promise<FileResult> {
+    if (this.machine?.reusable === true) this.machine.reset()
+    else this.machine = await this.replaced()
+    return judge(this.machine, scenario)
+  }
+
+  async close(): Promise<void> {
+    await this.machine?.close()
+    this.machine = null
+  }
+
+  private async replaced(): Promise<Machine> {
+    await this.close()
+    const { notify, engines, seed, cores } = this.setup
+    const devices = Math.max(SCENARIO_DEVICES, engines)
+    return Machine.boot({
+      cpus: 1,
+      drivers: Array.from({ length: devices }, (_, device) => ({
+        driver: driverUrl('mirror'),
+        memoryPages: device < SCENARIO_DEVICES ? DEVICE_PAGES : 0,
+      })),
+      engines,
+      swapPages: SWAP_PAGES,
+      bytes: MACHINE_BYTES,
+      notify,
+      seed,
+      cores,
+    })
+  }
+}
+
+/** Runs `scenario` on a machine that has run nothing since it was laid out, and audits it. */
+async function judge(machine: Machine, { file, lines }: Runnable): Promise<FileResult> {
+  const before = takeInventory(machine.task)
+  const outcome = await machine.run({ kind: 'sequential', lines })
+  if (outcome.error !== null)
+    throw new RunFailure(outcome.error.code, `${file}: ${outcome.error.message}`, { cause: outcome.error.cause })
+  if (outcome.violations.length > 0)
+    return { file, ok: false, audit: outcome.violations.map(({ oracle, message }) => `${oracle}: ${message}`) }
+  const cpu = outcome.actors[0]
+  if (cpu?.end !== 'done' || cpu.answers === undefined) throw new RunFailure('HMM_ERR_RUN', `${file}: the cpu did not finish`)
+  for (const [i, { line, got }] of cpu.answers.entries()) {
+    const expected = lines[i]?.expected
+    if (expected !== undefined && got !== expected) return { file, ok: false, line, expected, got }
+  }
+  const { problem } = cpu
+  const unsupported = problem?.code === 'HMM_ERR_UNSUPPORTED'
+  if (problem !== undefined && !unsupported) throw new InputError(file, problem.line, problem.message)
+  reapDeferred(machine.task)
+  const audit = auditInventory(machine.task, before).map(({ message }) => message)
+  if (audit.length > 0) return { file, ok: false, audit }
+  return problem === undefined ? { file, ok: true } : { file, ok: true, skipped: problem.message, line: problem.line }
+}
