@@ -16,7 +16,7 @@ export interface RunOptions {
   /** Engine workers alive in each machine, 1 to 8. Default 2, one for each device that a scenario can name. */
   readonly engines?: number
   readonly seed?: number
-  /** Machines at work at once, 1 to 256. Default: one for each core. 1 runs everything from this thread. */
+  /** Machines at work at once, 1 to 256. Default: one for each core, if there are files enough. 1 runs all from this thread. */
   readonly jobs?: number
   /** Called for each file, in the order of the files. */
   readonly onFile?: (result: FileResult) => void
@@ -24,19 +24,23 @@ export interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-export const MAX_JOBS = 256
-export const DEFAULT_ENGINES = SCENARIO_DEVICES
+const MAX_JOBS = 256
+const DEFAULT_ENGINES = SCENARIO_DEVICES
+/** Files that run in about the time in which another machine boots and warms up. */
+const WORTH_A_MACHINE = 100
 
 /** Runs scenario files. Every file is parsed before the first is run. Throws InputError, RunFailure, or HmmError for an option. */
 export async function run(paths: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const began = hostNowNs()
   const cores = availableParallelism()
   const { notify = 'dispatcher', engines = DEFAULT_ENGINES, seed = 1, signal } = options
-  checkWhole('jobs', options.jobs ?? cores, MAX_JOBS)
+  if (options.jobs !== undefined) checkWhole('jobs', options.jobs, MAX_JOBS)
   checkWhole('engines', engines, MAX_ENGINES)
   const scenarios = scenarioFiles(paths).map(readScenario)
-  // A chunk is the least that is worth another machine.
-  const jobs = Math.min(options.jobs ?? cores, Math.ceil(scenarios.length / CHUNK))
+  const jobs =
+    options.jobs === undefined
+      ? Math.max(1, Math.min(cores, Math.floor(scenarios.length / WORTH_A_MACHINE)))
+      : Math.min(options.jobs, Math.ceil(scenarios.length / CHUNK))
   const setup: LaneSetup = { notify, engines, seed, cores: Math.max(1, Math.floor(cores / jobs)) }
   const files: FileResult[] = []
   const onResult = (bare: FileResult, index: number) => {

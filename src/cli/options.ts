@@ -18,7 +18,7 @@ export function notifyOption(): Option {
 }
 
 export function jobsOption(): Option {
-  return new Option('--jobs <n>', 'machines at work at once (default: one for each core)').argParser(
+  return new Option('--jobs <n>', 'machines at work at once (default: one for each core, if there are files enough)').argParser(
     whole('the number of jobs', 1, 256),
   )
 }

@@ -41,6 +41,8 @@ export async function spread(scenarios: readonly Runnable[], options: SpreadOpti
     atomics: 'disabled',
     execArgv: workerFlags(),
   })
+  // Said of a worker that has no task (any more). Each worker has one from start to end, and its task says what is wrong.
+  pool.on('error', () => {})
   const deal = new Deal(scenarios, options)
   const lanes = Array.from({ length: jobs }, () => serveLane(pool, deal, options.setup))
   try {
