@@ -26,8 +26,8 @@ export interface RunOptions {
 
 const MAX_JOBS = 256
 const DEFAULT_ENGINES = SCENARIO_DEVICES
-/** Files that run in about the time in which another machine boots and warms up. */
-const WORTH_A_MACHINE = 100
+/** Files that are worth another machine: about as many run in the time in which one boots and warms up. */
+const WORTH_A_MACHINE = 200
 
 /** Runs scenario files. Every file is parsed before the first is run. Throws InputError, RunFailure, or HmmError for an option. */
 export async function run(paths: readonly string[], options: RunOptions = {}): Promise<RunResult> {
