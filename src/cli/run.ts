@@ -39,8 +39,8 @@ export function difference(result: FileResult): string[] {
     `${result.file}:${result.line}: the kernel answered otherwise`,
     ...(result.before ?? []).map((line) => `    ${line}`),
     `    ${result.operation}`,
-    `  - ${result.expected}`,
-    `  + ${result.got}`,
+    `      expected  ${result.expected}`,
+    `      got       ${result.got}`,
   ]
 }
 

@@ -77,6 +77,7 @@ async function serveLane(pool: Piscina, deal: Deal, setup: LaneSetup): Promise<v
   try {
     const task: WorkerTask = { port: port2, setup }
     const ended = pool.run(task, { transferList: [port2] }).catch(async (error: Error) => {
+      port2.close() // of use only if it was never handed over: the worker died before it had its task
       await closed // what it said before it died has been heard
       const file = open[0] === undefined ? 'before its first file' : `in ${deal.scenario(open[0]).file}`
       throw new RunFailure('HMM_ERR_DIED', `a run worker died ${file}: ${error.message}`, { cause: error })

@@ -35,8 +35,8 @@ t.test('a difference: place, the lines before it, the operation, expected and go
     store A 1 7 => ok
     dread 0 A 1 1 => ok cpages=1 faults=1 values=7
     load A 1
-  - 8
-  + 7
+      expected  8
+      got       7
 made       1 passed      1 failed      0 skipped
 `,
   )
