@@ -2,6 +2,7 @@
  * A lane: one machine on which scenarios run one after the other. The machine is booted for the first of them and laid out
  * anew for each other; one that lost an actor is replaced.
  */
+import type { Answer, Problem } from '../../shared/actor/actor.ts'
 import { auditInventory, takeInventory } from '../../shared/check/references.ts'
 import { MAX_DEVICES } from '../../shared/device/record.ts'
 import { reapDeferred } from '../../shared/frame/deferred.ts'
@@ -50,7 +51,7 @@ export class Lane {
   async run(scenario: Runnable): Promise<FileResult> {
     if (this.machine?.reusable === true) this.machine.reset()
     else this.machine = await this.replaced()
-    return judge(this.machine, scenario)
+    return runScenario(this.machine, scenario)
   }
 
   async close(): Promise<void> {
@@ -60,43 +61,66 @@ export class Lane {
 
   private async replaced(): Promise<Machine> {
     await this.close()
-    const { notify, engines, seed, cores } = this.setup
-    const devices = Math.max(SCENARIO_DEVICES, engines)
-    return Machine.boot({
-      cpus: 1,
-      drivers: Array.from({ length: devices }, (_, device) => ({
-        driver: driverUrl('mirror'),
-        memoryPages: device < SCENARIO_DEVICES ? DEVICE_PAGES : 0,
-      })),
-      engines,
-      swapPages: SWAP_PAGES,
-      bytes: MACHINE_BYTES,
-      notify,
-      seed,
-      cores,
-    })
+    return bootScenarioMachine(this.setup)
   }
 }
 
-/** Runs `scenario` on a machine that has run nothing since it was laid out, and audits it. */
-async function judge(machine: Machine, { file, lines }: Runnable): Promise<FileResult> {
+/** Boots a machine for sequential scenarios: one cpu, and devices with `driver`, the kernel's test device by default. */
+export function bootScenarioMachine(setup: Partial<LaneSetup> & { readonly driver?: string } = {}): Promise<Machine> {
+  const { driver = driverUrl('mirror'), engines = SCENARIO_DEVICES, notify = 'dispatcher', seed = 1, cores } = setup
+  const devices = Math.max(SCENARIO_DEVICES, engines)
+  return Machine.boot({
+    cpus: 1,
+    drivers: Array.from({ length: devices }, (_, device) => ({
+      driver,
+      memoryPages: device < SCENARIO_DEVICES ? DEVICE_PAGES : 0,
+    })),
+    engines,
+    swapPages: SWAP_PAGES,
+    bytes: MACHINE_BYTES,
+    notify,
+    seed,
+    ...(cores === undefined ? {} : { cores }),
+  })
+}
+
+/** What a scenario came to on a machine, before it is compared with anything. */
+export interface Played {
+  readonly answers: readonly Answer[]
+  /** Why it stopped before its end, if its text was at fault, or names what is not modelled. */
+  readonly problem?: Problem
+  /** Violations of the oracles, or what the reference audit found after the last operation. */
+  readonly audit: readonly string[]
+}
+
+/**
+ * Plays `scenario` on a machine that has run nothing since it was laid out, and audits what it left. Throws RunFailure when the
+ * machine does not get to the end.
+ */
+export async function playScenario(machine: Machine, { file, lines }: Runnable): Promise<Played> {
   const before = takeInventory(machine.task)
   const outcome = await machine.run({ kind: 'sequential', lines })
   if (outcome.error !== null)
     throw new RunFailure(outcome.error.code, `${file}: ${outcome.error.message}`, { cause: outcome.error.cause })
   if (outcome.violations.length > 0)
-    return { file, ok: false, audit: outcome.violations.map(({ oracle, message }) => `${oracle}: ${message}`) }
+    return { answers: [], audit: outcome.violations.map(({ oracle, message }) => `${oracle}: ${message}`) }
   const cpu = outcome.actors[0]
   if (cpu?.end !== 'done' || cpu.answers === undefined) throw new RunFailure('HMM_ERR_RUN', `${file}: the cpu did not finish`)
-  for (const [i, { line, got }] of cpu.answers.entries()) {
+  reapDeferred(machine.task)
+  const audit = auditInventory(machine.task, before).map(({ message }) => message)
+  return { answers: cpu.answers, audit, ...(cpu.problem === undefined ? {} : { problem: cpu.problem }) }
+}
+
+/** Plays one scenario and compares each answer with the recorded one. Throws InputError for what only running shows. */
+export async function runScenario(machine: Machine, scenario: Runnable): Promise<FileResult> {
+  const { file, lines } = scenario
+  const { answers, problem, audit } = await playScenario(machine, scenario)
+  for (const [i, { line, got }] of answers.entries()) {
     const expected = lines[i]?.expected
     if (expected !== undefined && got !== expected) return { file, ok: false, line, expected, got }
   }
-  const { problem } = cpu
   const unsupported = problem?.code === 'HMM_ERR_UNSUPPORTED'
   if (problem !== undefined && !unsupported) throw new InputError(file, problem.line, problem.message)
-  reapDeferred(machine.task)
-  const audit = auditInventory(machine.task, before).map(({ message }) => message)
   if (audit.length > 0) return { file, ok: false, audit }
   return problem === undefined ? { file, ok: true } : { file, ok: true, skipped: problem.message, line: problem.line }
 }
