@@ -6,24 +6,21 @@
 import type { IoctlRequest, IoctlResult } from '../device/contract.ts'
 import { boundDriver } from '../device/registry.ts'
 import type { Mirror } from '../hmm/mirror.ts'
-import { EINVAL, ESRCH, errnoName } from '../memory/errno.ts'
+import { EINVAL, ENOMEM, ESRCH, errnoName } from '../memory/errno.ts'
 import { HUGE_PAGES } from '../memory/words.ts'
 import { ACCESS, accessValue, accessValueHigh, userLoad64, userStore64 } from '../mm/access.ts'
-import { createFile, type File, filePut, fileSize, NO_FILE } from '../mm/file.ts'
+import { createFile, type File, filePut, NO_FILE } from '../mm/file.ts'
 import { ADVICE, madvise } from '../mm/madvise.ts'
 import { mmap, PLACE_FIXED } from '../mm/mmap.ts'
 import { mprotect } from '../mm/mprotect.ts'
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, mremap } from '../mm/mremap.ts'
 import { munmap } from '../mm/munmap.ts'
-import { findVma, VM_EXEC, VM_HUGETLB, VM_READ, VM_SHARED, VM_WRITE, vmaFile } from '../mm/vma.ts'
-import { mmapSem } from '../notifier/mmhead.ts'
+import { VM_EXEC, VM_HUGETLB, VM_READ, VM_SHARED, VM_WRITE } from '../mm/vma.ts'
 import { HmmError } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
 import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
-import { MMAP_SEM } from '../sync/classes.ts'
-import { downRead, upRead } from '../sync/rwsem.ts'
 import type { AdviceName, AdviseOp, DeviceFileOp, DeviceOp, DeviceWriteOp, MmapOp, RemapOp, ScenarioOp } from './ops.ts'
-import { type Process, Processes } from './processes.ts'
+import { type Handle, type Process, Processes } from './processes.ts'
 
 /** Runs operations of one scenario, on the cpu actor that `task` belongs to. */
 export class Interpreter {
@@ -107,30 +104,20 @@ export class Interpreter {
     const shared = op.kind === 'shared' || op.kind === 'memfd' || op.kind === 'file-shared'
     const hugetlb = op.huge === 'hugetlb'
     if (hugetlb && op.kind !== 'private' && op.kind !== 'shared') return errnoName(-EINVAL) // no hugetlbfs file is behind it
-    const file =
-      op.same !== undefined
-        ? this.fileOf(process, op.same)
-        : op.kind === 'private'
-          ? NO_FILE
-          : createFile(task, hugetlb ? Math.ceil(Math.max(1, op.pages) / HUGE_PAGES) * HUGE_PAGES : Math.max(1, op.pages))
-    if (op.kind !== 'private' && file === NO_FILE) return errnoName(-EINVAL)
+    const file = op.same !== undefined ? this.handle(process, op.same).file : this.newFile(op)
+    if (op.kind !== 'private' && file === NO_FILE) return errnoName(op.same === undefined ? -ENOMEM : -EINVAL)
     const flags = rights(op.prot) | (shared ? VM_SHARED : 0) | (hugetlb ? VM_HUGETLB : 0)
     const result = mmap(task, process.mm, start, op.pages, flags, PLACE_FIXED, file)
-    if (op.same === undefined && file !== NO_FILE) filePut(task, file) // the area keeps it from here on
-    if (result < 0) return errnoName(result)
-    process.handles.set(op.handle, { start: result, pages: op.pages })
-    if (op.huge === 'thp') madvise(task, process.mm, result, op.pages, ADVICE.hugepage)
-    return 'ok'
+    if (result >= 0) this.processes.name(process, op.handle, { start: result, pages: op.pages, file })
+    if (op.same === undefined && file !== NO_FILE) filePut(task, file) // the area and the handle keep it from here on
+    if (result >= 0 && op.huge === 'thp') madvise(task, process.mm, result, op.pages, ADVICE.hugepage)
+    return result < 0 ? errnoName(result) : 'ok'
   }
 
-  /** The file behind a handle, kept by its area; NO_FILE if there is none. */
-  private fileOf(process: Process, handle: string): File {
-    const at = this.page(process, handle, 0)
-    downRead(this.task, mmapSem(process.mm), MMAP_SEM)
-    const vma = findVma(this.task, process.mm, at)
-    const file = vma === 0 ? NO_FILE : vmaFile(this.task, vma)
-    upRead(this.task, mmapSem(process.mm))
-    return file !== NO_FILE && fileSize(this.task, file) > 0 ? file : NO_FILE
+  private newFile(op: MmapOp): File {
+    if (op.kind === 'private') return NO_FILE
+    const whole = op.huge === 'hugetlb' ? HUGE_PAGES : 1
+    return createFile(this.task, Math.ceil(Math.max(1, op.pages) / whole) * whole)
   }
 
   private madvise(process: Process, op: AdviseOp): string {
@@ -211,7 +198,7 @@ export class Interpreter {
     return { result, text: outcome(result.errno) }
   }
 
-  private handle(process: Process, name: string): { start: number; pages: number } {
+  private handle(process: Process, name: string): Handle {
     const handle = process.handles.get(name)
     if (handle === undefined) throw new HmmError('HMM_ERR_SCENARIO', `handle ${name} is not mapped in process ${process.number}`)
     return handle

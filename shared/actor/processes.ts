@@ -10,6 +10,7 @@ import { attachDevice, detachDevice } from '../device/attach.ts'
 import type { Mirror } from '../hmm/mirror.ts'
 import { EBADF, ENOMEM } from '../memory/errno.ts'
 import { mmPut } from '../mm/exit.ts'
+import { type File, fileGet, filePut, NO_FILE } from '../mm/file.ts'
 import { fork } from '../mm/fork.ts'
 import { createMm } from '../mm/mm.ts'
 import { switchMm } from '../mm/shootdown.ts'
@@ -22,6 +23,8 @@ export interface Handle {
   /** First page number. */
   start: number
   pages: number
+  /** What it maps, as by an open file of the process: it outlives the mapping. NO_FILE for private anonymous memory. */
+  readonly file: File
 }
 
 export interface Process {
@@ -72,9 +75,11 @@ export class Processes {
   fork(parent: Process): number {
     const mm = fork(this.task, parent.mm, this.all.length)
     if (mm === NO_MM) return -ENOMEM
-    const handles = new Map([...parent.handles].map(([name, handle]) => [name, { ...handle }]))
-    this.all.push({ number: this.all.length, mm, handles, mirrors: new Map(), nextSlot: parent.nextSlot, alive: true })
-    return this.all.length - 1
+    const { nextSlot } = parent
+    const child = { number: this.all.length, mm, handles: new Map(), mirrors: new Map(), nextSlot, alive: true }
+    for (const [name, handle] of parent.handles) this.name(child, name, { ...handle })
+    this.all.push(child)
+    return child.number
   }
 
   /** Ends a process: its address space goes first, its open devices after it, as in the kernel's do_exit. */
@@ -84,6 +89,8 @@ export class Processes {
     mmPut(this.task, process.mm)
     for (const mirror of process.mirrors.values()) detachDevice(this.task, mirror)
     process.mirrors.clear()
+    for (const { file } of process.handles.values()) if (file !== NO_FILE) filePut(this.task, file)
+    process.handles.clear()
   }
 
   /** Ends every process that lives. */
@@ -107,6 +114,14 @@ export class Processes {
     process.mirrors.delete(device)
     detachDevice(this.task, mirror)
     return 0
+  }
+
+  /** Gives a mapping its name, and keeps its file for as long as it has it. */
+  name(process: Process, name: string, handle: Handle): void {
+    const before = process.handles.get(name)
+    if (handle.file !== NO_FILE) fileGet(this.task, handle.file)
+    process.handles.set(name, handle)
+    if (before !== undefined && before.file !== NO_FILE) filePut(this.task, before.file)
   }
 
   /** First page of a slot that this process never used. */
