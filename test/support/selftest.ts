@@ -85,13 +85,18 @@ export function selftests(): (name: string, write: (k: Script) => void, pending?
   t.teardown(() => machine?.close())
   return (name, write, pending = null) => {
     t.test(name, async (t) => {
-      const script = new Script()
-      write(script)
       if (machine?.reusable === true) machine.reset()
       else machine = await bootScenarioMachine()
-      const result = await runScenario(machine, parseSequential(name, script.text))
-      const wrong = result.skipped !== undefined ? [result.skipped] : result.ok ? [] : difference(result)
-      t.same(wrong, [], pending === null ? {} : { todo: pending })
+      t.same(await differences(machine, name, write), [], pending === null ? {} : { todo: pending })
     })
   }
+}
+
+/** Plays a selftest on a fresh machine. Returns what differs, what was not returned, or what is not modelled. */
+export async function differences(machine: Machine, name: string, write: (k: Script) => void): Promise<string[]> {
+  const script = new Script()
+  write(script)
+  const result = await runScenario(machine, parseSequential(name, script.text))
+  if (result.skipped !== undefined) return [result.skipped]
+  return result.ok ? [] : difference(result)
 }
