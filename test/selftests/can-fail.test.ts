@@ -1,6 +1,6 @@
 /** Can a selftest fail? A wrong value, a wrong count and a wrong signal are each reported, with their line. */
 import t from 'tap'
-import { bootScenarioMachine } from '../../src/run.ts'
+import { bootScenarioMachine } from '../../src/run/lane.ts'
 import { differences, I, read, type Script } from '../support/selftest.ts'
 
 const MISTAKES: Readonly<Record<string, { write: (k: Script) => void; reported: RegExp }>> = {

@@ -16,7 +16,7 @@ import t from 'tap'
 import { runs } from '../../shared/actor/interpreter.ts'
 import { difference } from '../../src/cli/run.ts'
 import type { Machine } from '../../src/machine.ts'
-import { bootScenarioMachine, runScenario } from '../../src/run.ts'
+import { bootScenarioMachine, runScenario } from '../../src/run/lane.ts'
 import { parseSequential } from '../../src/scenario/parse.ts'
 
 /** Pages of the buffer that the kernel's tests use unless they say otherwise: 4 MiB. */
