@@ -5,29 +5,25 @@
  */
 import { FIRST_I, FIRST_MINUS_I, I, MINUS_I, moved, perms, type Script, selftests, wrote, ZEROS } from '../support/selftest.ts'
 
-/** What these tests wait for; null: nothing any more. */
-const PENDING: string | null = 'huge pages'
-
 const selftest = selftests()
-const huge = (name: string, write: (k: Script) => void) => selftest(name, write, PENDING)
 
 /** Pages of a huge page. */
 const HUGE = 512
 
-huge('hmm.anon_write_huge', (k) => {
+selftest('hmm.anon_write_huge', (k) => {
   k.does(`mmap A ${HUGE} rw private thp`)
   k.answers(`dwrite 0 A 0 ${HUGE} ${FIRST_I}`, wrote(HUGE))
   k.holds('A', I(HUGE))
 })
 
-huge('hmm.anon_write_hugetlbfs', (k) => {
+selftest('hmm.anon_write_hugetlbfs', (k) => {
   k.does(`mmap A ${HUGE} rw private hugetlb`)
   k.answers(`dwrite 0 A 0 ${HUGE} ${FIRST_I}`, wrote(HUGE))
   k.holds('A', I(HUGE))
 })
 
 for (const migrate of [false, true]) {
-  huge(`hmm.anon_write_child, huge, ${migrate ? 'migrated' : 'not migrated'}`, (k) => {
+  selftest(`hmm.anon_write_child, huge, ${migrate ? 'migrated' : 'not migrated'}`, (k) => {
     thp(k)
     if (migrate) k.answers(`migrate_dev 0 A 0 ${HUGE}`, moved(I(HUGE)))
     k.answers('fork', 'ok P1')
@@ -40,7 +36,7 @@ for (const migrate of [false, true]) {
   })
 }
 
-huge('hmm.compound', (k) => {
+selftest('hmm.compound', (k) => {
   k.does(`mmap A ${HUGE} rw private hugetlb`)
   k.fill('A', I(HUGE))
   k.answers(`snapshot 0 A 0 ${HUGE}`, perms(`PMD|WRITE*${HUGE}`))
@@ -48,25 +44,25 @@ huge('hmm.compound', (k) => {
   k.answers(`snapshot 0 A 0 ${HUGE}`, perms(`PMD|READ*${HUGE}`))
 })
 
-huge('hmm.migrate_anon_huge_empty', (k) => {
+selftest('hmm.migrate_anon_huge_empty', (k) => {
   k.does(`mmap A ${HUGE} r private thp`)
   k.answers(`migrate_dev 0 A 0 ${HUGE}`, moved(ZEROS(HUGE)))
 })
 
-huge('hmm.migrate_anon_huge_zero', (k) => {
+selftest('hmm.migrate_anon_huge_zero', (k) => {
   k.does(`mmap A ${HUGE} r private thp`)
   k.holds('A', ['0']) // maps the huge zero page
   k.answers(`migrate_dev 0 A 0 ${HUGE}`, moved(ZEROS(HUGE)))
   k.holds('A', ZEROS(HUGE))
 })
 
-huge('hmm.migrate_anon_huge_free', (k) => {
+selftest('hmm.migrate_anon_huge_free', (k) => {
   thp(k)
   k.answers(`migrate_dev 0 A 0 ${HUGE}`, moved(I(HUGE)))
   k.does(`madvise A 0 ${HUGE} free`, `munmap A 0 ${HUGE}`)
 })
 
-huge('hmm.migrate_anon_huge_fault', (k) => {
+selftest('hmm.migrate_anon_huge_fault', (k) => {
   k.buffer('A', I(HUGE))
   k.does(`madvise A 0 ${HUGE} collapse`)
   k.answers(`migrate_dev 0 A 0 ${HUGE}`, moved(I(HUGE)))
@@ -74,7 +70,7 @@ huge('hmm.migrate_anon_huge_fault', (k) => {
 })
 
 for (const offset of [0, HUGE / 4, HUGE / 2]) {
-  huge(`hmm.migrate_partial_unmap_fault, huge, hole at ${offset}`, (k) => {
+  selftest(`hmm.migrate_partial_unmap_fault, huge, hole at ${offset}`, (k) => {
     thp(k)
     k.answers(`migrate_dev 0 A 0 ${HUGE}`, moved(I(HUGE)))
     k.does(`munmap A ${offset} ${HUGE / 2}`)
@@ -87,7 +83,7 @@ for (const offset of [0, HUGE / 4, HUGE / 2]) {
 
 for (const mode of ['move', 'dontunmap']) {
   for (const before of [true, false]) {
-    huge(`hmm.migrate_remap_fault, huge, ${mode} ${before ? 'before' : 'after'} it is migrated`, (k) => {
+    selftest(`hmm.migrate_remap_fault, huge, ${mode} ${before ? 'before' : 'after'} it is migrated`, (k) => {
       thp(k)
       if (before) k.does(`mremap A ${HUGE} ${mode}`)
       k.answers(`migrate_dev 0 A 0 ${HUGE}`, moved(I(HUGE)))

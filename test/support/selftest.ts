@@ -76,18 +76,15 @@ export class Script {
   }
 }
 
-/**
- * Declares selftests of one file: the function it returns takes the test's name, its lines, and, for what cannot pass yet,
- * what it waits for: then it is played all the same, but a difference is a TODO.
- */
-export function selftests(): (name: string, write: (k: Script) => void, pending?: string | null) => void {
+/** Declares selftests of one file: the function it returns takes the test's name and its lines. */
+export function selftests(): (name: string, write: (k: Script) => void) => void {
   let machine: Machine | null = null
   t.teardown(() => machine?.close())
-  return (name, write, pending = null) => {
+  return (name, write) => {
     t.test(name, async (t) => {
       if (machine?.reusable === true) machine.reset()
       else machine = await bootScenarioMachine()
-      t.same(await differences(machine, name, write), [], pending === null ? {} : { todo: pending })
+      t.same(await differences(machine, name, write), [])
     })
   }
 }
