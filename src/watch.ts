@@ -4,7 +4,7 @@
  *
  *   hung       an actor that is not waiting for anybody and has not taken a step for HUNG_LOOKS looks: an endless loop in a
  *              driver. Looks are counted, not milliseconds: when the whole machine stalls, so does the count.
- *   deadlock   a cycle of published waits, the same in two looks, nobody in it having moved (shared/check/deadlock.ts)
+ *   deadlock   a cycle of published waits, the same in CYCLE_LOOKS looks, nobody in it having moved (shared/check/deadlock.ts)
  *   stalled    no operation completed for STALLED_LOOKS looks although nobody is hung: a lost wakeup, or a livelock
  */
 import { describeCycle, findCycle, sameCycle, type WaitCycle } from '../shared/check/deadlock.ts'
@@ -21,6 +21,8 @@ export class Watch {
   static readonly INTERVAL_MS = 50
   /** 1 s of looks: an actor that has a core takes a step every few microseconds; one that waits for a core gets it well within. */
   static readonly HUNG_LOOKS = 20
+  /** 0.3 s: on a loaded host an actor that may go on waits that long for a core. */
+  static readonly CYCLE_LOOKS = 6
   /** 10 s. */
   static readonly STALLED_LOOKS = 200
 
@@ -36,6 +38,7 @@ export class Watch {
   private readonly steps: number[]
   private readonly still: number[]
   private cycle: WaitCycle | null = null
+  private cycleLooks = 0
   private operations = -1
   private stalled = 0
   private logNext = 0
@@ -101,7 +104,8 @@ export class Watch {
 
   private lookForDeadlock(): void {
     const cycle = findCycle(this.task)
-    if (cycle !== null && this.cycle !== null && sameCycle(cycle, this.cycle)) {
+    this.cycleLooks = cycle !== null && this.cycle !== null && sameCycle(cycle, this.cycle) ? this.cycleLooks + 1 : 1
+    if (cycle !== null && this.cycleLooks >= Watch.CYCLE_LOOKS) {
       const violation = describeCycle(this.task, cycle)
       if (haltMachine(this.task.words, 'violation', cycle.actors[0] ?? -1)) this.violations.push(violation)
     }

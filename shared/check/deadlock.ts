@@ -17,6 +17,7 @@ import { dispatcherOf } from '../notifier/dispatch.ts'
 import { mmSubscriptions } from '../notifier/mmhead.ts'
 import { rangeMm, windowsOf } from '../notifier/windows.ts'
 import { ACTOR_WORDS, actorAt, HELD, HELD_COUNT, PHASE, PHASE_WAITING, RCU, STEPS, WAIT_KIND, WAIT_ON } from '../seam/actors.ts'
+import { quietLoad } from '../seam/atomics.ts'
 import { WAIT, WAIT_NAMES } from '../seam/park.ts'
 import { ACTOR_COUNT_AT, RCU_EPOCH_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
@@ -86,7 +87,8 @@ function blockers(task: Task, id: number): number[] {
     case WAIT.replay:
       return withoutSelf(id, [deviceService(task, Math.floor((on - deviceAt(task, 0)) / DEVICE_WORDS))])
     case WAIT.shootdown:
-      return [Math.floor((on - actorAt(words, 0)) / ACTOR_WORDS)]
+      // Over as soon as the word is even, even if the one who waits has not had a core to see it.
+      return (quietLoad(task, on) & 1) === 1 ? [Math.floor((on - actorAt(words, 0)) / ACTOR_WORDS)] : []
     case WAIT.gracePeriod:
       return withoutSelf(id, on === RCU_EPOCH_AT ? insideRcu(task) : holders(task, on))
     default:
