@@ -68,9 +68,9 @@ export function standStill(task: Task, cpus: number): void {
   while (atomicLoad(task, at(task.words, AUDITED)) === 0) park(task, WAIT.work, at(task.words, AUDITED))
 }
 
-/** Does the machine stand still for its audit? */
+/** Does the machine stand still for its audit? Not any more once the audit is closed: then it is taken down, which may take a while. */
 export function isQuiet(task: Task): boolean {
-  return atomicLoad(task, at(task.words, QUIET)) === 1
+  return atomicLoad(task, at(task.words, QUIET)) === 1 && atomicLoad(task, at(task.words, AUDITED)) === 0
 }
 
 /** The booting thread is done looking. */
