@@ -22,23 +22,7 @@ import type {
   ScenarioOp,
   SpanOp,
 } from '../../shared/actor/ops.ts'
-
-/** Values of a file's pages; its length is its size. */
-type Content = bigint[]
-
-export interface Page {
-  prot: string
-  /** What is mapped; null: anonymous private memory. */
-  readonly file: Content | null
-  readonly index: number
-  readonly shared: boolean
-  /** Value of its own; undefined: zero, or the file's. */
-  own: bigint | undefined
-  /** Values that it may have been copied with, where that is not known. */
-  copies: bigint[]
-  dontfork: boolean
-  wipeonfork: boolean
-}
+import { alike, allows, beyondEnd, type Content, contentOf, mayCopy, type Page, possible, sees, write, zeros } from './page.ts'
 
 interface Handle {
   /** Size as mremap knows it; pages beyond the array are not mapped either. */
@@ -57,6 +41,7 @@ interface Process {
 interface Reply {
   readonly outcome: string
   readonly cpages: number
+  readonly faults: number
   readonly items: readonly string[]
 }
 
@@ -229,6 +214,7 @@ export class Model {
     const pages = span(process, op)
     const unreadable = pages.some((page) => page?.prot.includes('r') !== true)
     const { outcome } = reply
+    if (reply.faults > (outcome === 'ok' ? 1 : 0)) return `faults=${outcome === 'ok' ? '0 or 1' : 0}`
     switch (op.op) {
       case 'dread': {
         // A page that is only writable can be read while the device holds it exclusively.
@@ -296,10 +282,6 @@ function agree(answer: string, succeeds: boolean): Verdict {
   return (answer === 'ok') === succeeds ? null : succeeds ? 'ok' : 'an error'
 }
 
-function zeros(pages: number): Content {
-  return new Array<bigint>(pages).fill(0n)
-}
-
 function handleOf(process: Process, name: string): Handle {
   const handle = process.handles.get(name)
   if (handle === undefined) throw new Error(`handle ${name} was never mapped`)
@@ -313,52 +295,6 @@ function pageAt(process: Process, handle: string, page: number): Page | undefine
 function span(process: Process, op: { handle: string; page: number; pages: number }): (Page | undefined)[] {
   const { pages } = handleOf(process, op.handle)
   return Array.from({ length: op.pages }, (_, i) => pages[op.page + i])
-}
-
-function alike(page: Page, other: Page): boolean {
-  return page.prot === other.prot && page.dontfork === other.dontfork && page.wipeonfork === other.wipeonfork
-}
-
-function beyondEnd(page: Page): boolean {
-  return page.file !== null && page.index >= page.file.length
-}
-
-/** Can the page be had with this right, by whoever goes through the kernel? */
-function allows(page: Page | undefined, right: 'r' | 'w'): boolean {
-  return page?.prot.includes(right) === true && !beyondEnd(page)
-}
-
-function contentOf(page: Page): bigint {
-  return page.own ?? page.file?.[page.index] ?? 0n
-}
-
-/** Writes `value`; undefined: forgets what the page has of its own. A 'copy' changes no shared page. */
-function write(page: Page, value: bigint | undefined, how: 'write' | 'copy' = 'write'): void {
-  if (page.shared && page.file !== null) {
-    if (value !== undefined && how === 'write') page.file[page.index] = value
-    return
-  }
-  page.own = value
-  page.copies = []
-}
-
-/** Something that failed half way may have copied this private file page. */
-function mayCopy(page: Page | undefined): void {
-  if (page === undefined || page.file === null || page.shared || page.own !== undefined || !allows(page, 'w')) return
-  const value = contentOf(page)
-  if (!page.copies.includes(value)) page.copies.push(value)
-}
-
-/** Can the page have this value? If that tells whether it was copied, it is remembered. */
-function sees(page: Page, value: bigint): boolean {
-  const follows = value === contentOf(page)
-  const copied = page.copies.includes(value)
-  if (follows !== copied) write(page, copied ? value : page.own, 'copy')
-  return follows || copied
-}
-
-function possible(page: Page): string {
-  return [...new Set([contentOf(page), ...page.copies])].join(' or ')
 }
 
 function sawAll(pages: readonly (Page | undefined)[], reply: Reply): Verdict {
@@ -386,5 +322,6 @@ function parse(answer: string): Reply {
     const [item = '', count = '1'] = run.split('*')
     return item === '' ? [] : new Array<string>(Number(count)).fill(item)
   })
-  return { outcome, cpages: Number(field('cpages') ?? Number.NaN), items }
+  const number = (name: string) => Number(field(name) ?? Number.NaN)
+  return { outcome, cpages: number('cpages'), faults: number('faults'), items }
 }

@@ -5,7 +5,8 @@
 import t from 'tap'
 import { bootScenarioMachine } from '../../src/run/lane.ts'
 import { runRandom } from './check.ts'
-import { Model, type Page } from './model.ts'
+import { Model } from './model.ts'
+import type { Page } from './page.ts'
 
 const SEED = 6
 const COUNT = 800
