@@ -8,11 +8,14 @@
 import fc from 'fast-check'
 
 /** What mmap is asked for, behind PROT. */
-const KINDS = ['private', 'private', 'private', 'shared', 'memfd', 'file-private', 'file-private', 'file-shared'] as const
+const KINDS = [
+  ...['private', 'private', 'private', 'private', 'private', 'shared', 'shared', 'memfd', 'file-shared'],
+  ...['file-private', 'file-private', 'file-private', 'private thp', 'private thp', 'private hugetlb', 'shared hugetlb'],
+] as const
 
 const ADVICE = [
-  ...['dontneed', 'dontneed', 'populate_read', 'populate_write', 'dontfork', 'wipeonfork'],
-  ...['hugepage', 'nohugepage'],
+  ...['dontneed', 'dontneed', 'populate_read', 'populate_write', 'dontfork', 'wipeonfork', 'free', 'pageout', 'remove'],
+  ...['hugepage', 'nohugepage', 'collapse', 'pageout'],
 ] as const
 
 /** What is mapped as anything but rw is of little use until it is changed. */
@@ -61,6 +64,10 @@ export interface Step {
 /** More handles would share less. */
 const HANDLES = ['A', 'B', 'C', 'D'] as const
 const MAX_PROCESSES = 4
+/** Large mappings of one process: more would only take time. */
+const MAX_LARGE = 1
+/** Pages of a huge page. */
+const HUGE = 512
 /** The value that a step writes counts from a thousand times its line, so that a wrong one tells where it is from. */
 const VALUE_STEP = 1000n
 const HIGH_VALUE = 1n << 63n
@@ -97,7 +104,7 @@ export function steps(longest: number): fc.Arbitrary<Step[]> {
 
 interface Mapped {
   size: number
-  isFile: boolean
+  readonly kind: (typeof KINDS)[number]
 }
 
 interface Process {
@@ -151,19 +158,22 @@ class Outline {
 
   private mmap(process: Process, step: Step): void {
     const name = HANDLES.find((one) => !process.handles.has(one))
-    if (name === undefined) return
     const kind = pick(KINDS, step.choice)
-    const isFile = kind !== 'private' && kind !== 'shared'
-    const other = [...process.handles].filter(([, mapped]) => mapped.isFile).at(step.handle)
-    const same = isFile && other !== undefined && step.device === 1 ? ` same=${other[0]}` : ''
-    this.lines.push(`mmap ${name} ${step.size} ${pick(MMAP_PROTS, Math.floor(step.choice / KINDS.length))} ${kind}${same}`)
-    process.handles.set(name, { size: step.size, isFile })
+    const size = sizeOf(kind, step.size)
+    const large = [...process.handles.values()].filter((mapped) => mapped.size >= HUGE).length
+    if (name === undefined || (size >= HUGE && large >= MAX_LARGE)) return
+    const other = [...process.handles].filter(([, mapped]) => isFile(mapped.kind)).at(step.handle)
+    const same = isFile(kind) && other !== undefined && step.device === 1 ? ` same=${other[0]}` : ''
+    const prot = pick(MMAP_PROTS, Math.floor(step.choice / KINDS.length))
+    this.lines.push(`mmap ${name} ${size} ${prot} ${kind}${same}`)
+    process.handles.set(name, { size, kind })
   }
 
   private within(process: Process, step: Step): void {
     const handle = this.handle(process, step)
     if (handle === undefined) return
     const [name, mapped] = handle
+    if (step.op === 'mremap' && mapped.kind.endsWith('hugetlb')) return // sizes and places have rules of their own
     const page = step.page < mapped.size ? step.page : step.page % (mapped.size + 1)
     const count = Math.min(step.pages, Math.max(1, mapped.size - page))
     const at = `${name} ${page}`
@@ -183,7 +193,7 @@ class Outline {
     if (step.op === 'mremap') mapped.size = step.size
   }
 
-  /** The handle a step means, or the first there is. */
+  /** The handle that a step means, or the first there is. */
   private handle(process: Process, step: Step): [string, Mapped] | undefined {
     const name = HANDLES[step.handle]
     const meant = name === undefined ? undefined : process.handles.get(name)
@@ -197,6 +207,16 @@ export function scenarioText(steps: readonly Step[]): string {
   for (const step of steps) outline.add(step)
   outline.readAll()
   return outline.lines.join('\n')
+}
+
+function isFile(kind: Mapped['kind']): boolean {
+  return kind.startsWith('file') || kind === 'memfd'
+}
+
+/** A hugetlb mapping is one huge page; one for transparent huge pages has one at least, and perhaps something behind it. */
+function sizeOf(kind: Mapped['kind'], size: number): number {
+  if (kind.endsWith('hugetlb')) return HUGE
+  return kind.endsWith('thp') && size < HUGE ? HUGE + (size % 8) * 3 : size
 }
 
 function pick<T>(table: readonly T[], choice: number): T {

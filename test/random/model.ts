@@ -22,7 +22,21 @@ import type {
   ScenarioOp,
   SpanOp,
 } from '../../shared/actor/ops.ts'
-import { alike, allows, beyondEnd, type Content, contentOf, mayCopy, type Page, possible, sees, write, zeros } from './page.ts'
+import {
+  alike,
+  allows,
+  beyondEnd,
+  type Content,
+  contentOf,
+  cutsHugetlb,
+  HUGE,
+  mayCopy,
+  type Page,
+  possible,
+  sees,
+  write,
+  zeros,
+} from './page.ts'
 
 interface Handle {
   /** Size as mremap knows it; pages beyond the array are not mapped either. */
@@ -101,7 +115,8 @@ export class Model {
   private mmap(process: Process, op: MmapOp, answer: string): Verdict {
     const shared = op.kind !== 'private' && op.kind !== 'file-private'
     const file = op.same !== undefined ? handleOf(process, op.same).file : op.kind === 'private' ? null : zeros(op.pages)
-    const page = { prot: op.prot, file, shared, own: undefined, copies: [], dontfork: false, wipeonfork: false }
+    const advised = { lazy: false, dontfork: false, wipeonfork: false }
+    const page = { prot: op.prot, file, shared, own: undefined, hugetlb: op.huge === 'hugetlb', ...advised }
     const pages = Array.from({ length: op.pages }, (_, index) => ({ ...page, copies: [], index }))
     process.handles.set(op.handle, { size: op.pages, file, pages })
     return equal(answer, 'ok')
@@ -110,14 +125,18 @@ export class Model {
   protected munmap(process: Process, op: SpanOp, answer: string): Verdict {
     if (op.pages === 0) return equal(answer, 'EINVAL')
     const { pages } = handleOf(process, op.handle)
+    if (cutsHugetlb(pages, op.page) || cutsHugetlb(pages, op.page + op.pages)) return equal(answer, 'EINVAL')
     for (let i = op.page; i < Math.min(pages.length, op.page + op.pages); i++) pages[i] = undefined
     return equal(answer, 'ok')
   }
 
   /** A hole ends it; what lies before the hole is changed. */
   private mprotect(process: Process, op: ProtectOp, answer: string): Verdict {
+    const { pages } = handleOf(process, op.handle)
+    const cuts = op.pages > 0 && (cutsHugetlb(pages, op.page) || cutsHugetlb(pages, op.page + op.pages))
     for (const page of span(process, op)) {
       if (page === undefined) return equal(answer, 'ENOMEM')
+      if (cuts && page.prot !== op.prot) return equal(answer, 'EINVAL')
       page.prot = op.prot
     }
     return equal(answer, 'ok')
@@ -126,19 +145,8 @@ export class Model {
   private madvise(process: Process, op: AdviseOp, answer: string): Verdict {
     const pages = span(process, op)
     const hole = pages.includes(undefined)
+    if (pages.some((page) => page?.hugetlb === true)) return this.adviseHugetlb(op, pages, answer)
     switch (op.advice) {
-      case 'dontneed':
-        for (const page of pages) if (page !== undefined && !page.shared) write(page, undefined)
-        return equal(answer, hole ? 'ENOMEM' : 'ok')
-      case 'dontfork':
-        for (const page of pages) if (page !== undefined) page.dontfork = true
-        return equal(answer, hole ? 'ENOMEM' : 'ok')
-      case 'wipeonfork':
-        for (const page of pages) {
-          if (page !== undefined && page.file !== null) return equal(answer, 'EINVAL')
-          if (page !== undefined) page.wipeonfork = true
-        }
-        return equal(answer, hole ? 'ENOMEM' : 'ok')
       case 'populate_read':
         return agree(
           answer,
@@ -146,9 +154,27 @@ export class Model {
         )
       case 'populate_write':
         return this.populateWrite(pages, answer)
-      default: // advice about how memory is kept, not about what is in it
-        return agree(answer, !hole)
+      case 'collapse':
+        return null
+      default:
+        for (const page of pages) {
+          const refused = page === undefined ? null : advise(page, op.advice)
+          if (refused !== null) return equal(answer, refused)
+        }
+        return equal(answer, hole ? 'ENOMEM' : 'ok')
     }
+  }
+
+  /** What changes contents works on whole pages only, or, where it is refused, not at all. */
+  private adviseHugetlb(op: AdviseOp, pages: readonly (Page | undefined)[], answer: string): Verdict {
+    const whole = op.page === 0 && op.pages >= HUGE
+    for (const page of pages) {
+      if (page === undefined) continue
+      if (op.advice === 'remove' && page.shared) advise(page, op.advice)
+      else if (whole && answer !== 'EINVAL' && ['dontneed', 'dontfork', 'wipeonfork'].includes(op.advice)) advise(page, op.advice)
+    }
+    const refuses = ['free', 'pageout', 'wipeonfork'].includes(op.advice)
+    return refuses || (op.advice === 'dontneed' && op.page % HUGE !== 0) ? equal(answer, 'EINVAL') : null
   }
 
   private populateWrite(pages: readonly (Page | undefined)[], answer: string): Verdict {
@@ -179,7 +205,7 @@ export class Model {
     if (answer !== 'ok') return equal(answer, 'EFAULT')
     const kept = Array.from({ length: Math.min(size, op.pages) }, (_, i) => pages[i])
     if (kept.some((page) => page === undefined || !alike(page, first))) return 'EFAULT, as this is not one area'
-    for (let i = size; i < op.pages; i++) pages[i] = { ...first, index: first.index + i, own: undefined, copies: [] }
+    for (let i = size; i < op.pages; i++) pages[i] = { ...first, index: first.index + i, own: undefined, copies: [], lazy: false }
     handle.size = op.pages
     return null
   }
@@ -207,12 +233,13 @@ export class Model {
 
   protected forkPage(page: Page): Page | undefined {
     if (page.dontfork) return undefined
-    return page.wipeonfork ? { ...page, own: undefined } : { ...page, copies: [...page.copies] }
+    return page.wipeonfork ? { ...page, own: undefined, lazy: false } : { ...page, copies: [...page.copies] }
   }
 
   private device(process: Process, op: DeviceOp | DeviceWriteOp, reply: Reply): Verdict {
     const pages = span(process, op)
     const unreadable = pages.some((page) => page?.prot.includes('r') !== true)
+    const fixed = pages.some((page) => page?.hugetlb === true)
     const { outcome } = reply
     if (reply.faults > (outcome === 'ok' ? 1 : 0)) return `faults=${outcome === 'ok' ? '0 or 1' : 0}`
     switch (op.op) {
@@ -226,10 +253,11 @@ export class Model {
       case 'dwrite':
         return this.deviceWrite(pages, op.value, reply)
       case 'migrate_dev':
-        if (unreadable) return equal(outcome, 'EINVAL')
+        if (unreadable || fixed) return equal(outcome, 'EINVAL')
         return outcome === 'ok' ? sawAll(pages, reply) : equal(outcome, 'ENOENT')
       case 'migrate_sys':
-        if (unreadable || outcome !== 'ok') return unreadable ? equal(outcome, 'EINVAL') : 'ok'
+        if (unreadable || fixed) return equal(outcome, 'EINVAL')
+        if (outcome !== 'ok') return 'ok'
         return reply.cpages <= pages.length ? null : `at most cpages=${pages.length}`
       case 'exclusive':
         return this.exclusive(pages, reply)
@@ -258,7 +286,7 @@ export class Model {
   }
 
   private exclusive(pages: readonly (Page | undefined)[], reply: Reply): Verdict {
-    const possible = pages.every((page) => allows(page, 'w') && page?.shared === false)
+    const possible = pages.every((page) => allows(page, 'w') && page?.shared === false && !page.hugetlb)
     if (reply.outcome !== 'ok' || !possible) {
       for (const page of pages) mayCopy(page)
       return equal(reply.outcome, 'EBUSY')
@@ -266,6 +294,30 @@ export class Model {
     const verdict = sawAll(pages, reply)
     for (const [i, page] of pages.entries()) if (page !== undefined) write(page, BigInt(reply.items[i] ?? 0), 'copy')
     return verdict
+  }
+}
+
+/** What advice does to one page. Returns the error if it does not take it. */
+function advise(page: Page, advice: AdviseOp['advice']): Verdict {
+  switch (advice) {
+    case 'dontneed':
+      if (!page.shared) write(page, undefined)
+      return null
+    case 'free':
+      page.lazy = page.own !== undefined
+      return page.file === null ? null : 'EINVAL'
+    case 'remove':
+      if (!page.shared) return page.file === null ? 'EINVAL' : 'EACCES'
+      if (!beyondEnd(page)) write(page, 0n)
+      return null
+    case 'dontfork':
+      page.dontfork = true
+      return null
+    case 'wipeonfork':
+      page.wipeonfork = page.file === null
+      return page.file === null ? null : 'EINVAL'
+    default: // about how memory is kept, not about what is in it
+      return null
   }
 }
 

@@ -16,9 +16,15 @@ export interface Page {
   own: bigint | undefined
   /** Values that it may have been copied with, where that is not known. */
   copies: bigint[]
+  /** Advised as free: it may lose its value, and be zero, until it is written. */
+  lazy: boolean
   dontfork: boolean
   wipeonfork: boolean
+  readonly hugetlb: boolean
 }
+
+/** Pages of a huge page. */
+export const HUGE = 512
 
 export function zeros(pages: number): Content {
   return new Array<bigint>(pages).fill(0n)
@@ -41,7 +47,7 @@ export function contentOf(page: Page): bigint {
   return page.own ?? page.file?.[page.index] ?? 0n
 }
 
-/** Writes `value`; undefined: forgets what the page has of its own. A 'copy' changes no shared page. */
+/** Writes `value`; undefined: forgets what the page has of its own. A 'copy' changes no shared page, and is no write. */
 export function write(page: Page, value: bigint | undefined, how: 'write' | 'copy' = 'write'): void {
   if (page.shared && page.file !== null) {
     if (value !== undefined && how === 'write') page.file[page.index] = value
@@ -49,6 +55,7 @@ export function write(page: Page, value: bigint | undefined, how: 'write' | 'cop
   }
   page.own = value
   page.copies = []
+  if (how === 'write') page.lazy = false
 }
 
 /** Something that failed half way may have copied this private file page. */
@@ -60,6 +67,7 @@ export function mayCopy(page: Page | undefined): void {
 
 /** Can the page have this value? If that tells whether it was copied, it is remembered. */
 export function sees(page: Page, value: bigint): boolean {
+  if (page.lazy && value === 0n) write(page, 0n)
   const follows = value === contentOf(page)
   const copied = page.copies.includes(value)
   if (follows !== copied) write(page, copied ? value : page.own, 'copy')
@@ -67,5 +75,10 @@ export function sees(page: Page, value: bigint): boolean {
 }
 
 export function possible(page: Page): string {
-  return [...new Set([contentOf(page), ...page.copies])].join(' or ')
+  return [...new Set([contentOf(page), ...page.copies, ...(page.lazy ? [0n] : [])])].join(' or ')
+}
+
+/** Does the border before `pages[at]` cut a hugetlb page in two? (A hugetlb mapping is one page here.) */
+export function cutsHugetlb(pages: readonly (Page | undefined)[], at: number): boolean {
+  return at % HUGE !== 0 && pages[at]?.hugetlb === true
 }
