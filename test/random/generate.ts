@@ -14,7 +14,7 @@ const KINDS = [
 ] as const
 
 const ADVICE = [
-  ...['dontneed', 'dontneed', 'populate_read', 'populate_write', 'dontfork', 'wipeonfork', 'free', 'pageout', 'remove'],
+  ...['dontneed', 'dontneed', 'populate_read', 'populate_write', 'dontfork', 'wipeonfork', 'free', 'free', 'pageout', 'remove'],
   ...['hugepage', 'nohugepage', 'collapse', 'pageout'],
 ] as const
 
@@ -37,7 +37,7 @@ const WEIGHTS = {
   check_exclusive: 2,
   munmap: 2,
   mprotect: 6,
-  madvise: 7,
+  madvise: 10,
   mremap: 4,
   mmap: 3,
   open: 1,
@@ -174,8 +174,10 @@ class Outline {
     if (handle === undefined) return
     const [name, mapped] = handle
     if (step.op === 'mremap' && mapped.kind.endsWith('hugetlb')) return // sizes and places have rules of their own
-    const page = step.page < mapped.size ? step.page : step.page % (mapped.size + 1)
-    const count = Math.min(step.pages, Math.max(1, mapped.size - page))
+    // The size, which only mappings have a use for, also tells when a step means the huge page that a large one begins with.
+    const whole = mapped.size >= HUGE && step.size % 3 === 0
+    const page = whole ? 0 : step.page < mapped.size ? step.page : step.page % (mapped.size + 1)
+    const count = whole ? HUGE : Math.min(step.pages, Math.max(1, mapped.size - page))
     const at = `${name} ${page}`
     const span = `${at} ${count}`
     const base = VALUE_STEP * BigInt(this.lines.length + 1)

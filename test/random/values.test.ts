@@ -9,7 +9,7 @@ import { Model } from './model.ts'
 import type { Page } from './page.ts'
 
 const SEED = 6
-const COUNT = 800
+const COUNT = 500
 /** Enough for either mistake below, which one scenario in ten shows. */
 const MISTAKEN_COUNT = 200
 
