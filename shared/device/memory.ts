@@ -175,10 +175,11 @@ export class DeviceMemory {
 
   /**
    * Takes pages [start, start + pages) from all CPUs for this device's atomic access; as makeDeviceExclusive. The frames are
-   * locked until releaseExclusive. mmap_sem held for reading, the update lock not.
+   * locked until releaseExclusive. `begin` is called when all pages are there and before the first is taken: the place for
+   * readBegin. The events are this device's own. mmap_sem held for reading, the update lock not.
    */
-  takeExclusive(mm: Mm, start: number, pages: number): ExclusivePages {
-    return makeDeviceExclusive(this.task, mm, start, pages, 0)
+  takeExclusive(mm: Mm, start: number, pages: number, begin?: () => void): ExclusivePages {
+    return makeDeviceExclusive(this.task, mm, start, pages, this.cookie, begin)
   }
 
   /** Maps an exclusively taken frame, with driver's bits `bits`. Update lock held, frame locked. */

@@ -33,10 +33,11 @@ export default defineDriver({
   invalidate(dev, mirror, range, seq) {
     if (dev.blockable(range)) dev.lock(mirror)
     else if (!dev.tryLock(mirror)) return false
-    dev.setSeq(mirror, seq)
+    const own = dev.owner(range) === dev.memory.cookie
+    // What we take exclusively is ours: the sequence that its taking began with stays good (mirror/exclusive.ts).
+    if (!(own && dev.event(range) === NOTIFY.exclusive)) dev.setSeq(mirror, seq)
     // Our own migration updates the table itself; the pages it leaves in place keep their entries.
-    const own = dev.event(range) === NOTIFY.migrate && dev.owner(range) === dev.memory.cookie
-    if (!own) dev.unmap(mirror, dev.start(range), dev.last(range))
+    if (!(own && dev.event(range) === NOTIFY.migrate)) dev.unmap(mirror, dev.start(range), dev.last(range))
     dev.unlock(mirror)
     return true
   },

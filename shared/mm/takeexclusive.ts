@@ -44,9 +44,16 @@ export interface ExclusivePages {
 
 /**
  * Takes [start, start + pages) from the CPUs for `owner` (device number + 1, 0 for none). Pages are faulted in writable
- * first, up to the first that cannot be; then each is taken on its own. mmap_sem held for reading.
+ * first, up to the first that cannot be; then `begin` is called; then each is taken on its own. mmap_sem held for reading.
  */
-export function makeDeviceExclusive(task: Task, mm: Mm, start: number, pages: number, owner: number): ExclusivePages {
+export function makeDeviceExclusive(
+  task: Task,
+  mm: Mm,
+  start: number,
+  pages: number,
+  owner: number,
+  begin: () => void = () => {},
+): ExclusivePages {
   const frames: (Frame | -1)[] = []
   let error = 0
   for (let i = 0; i < pages && error === 0; i++) {
@@ -54,6 +61,7 @@ export function makeDeviceExclusive(task: Task, mm: Mm, start: number, pages: nu
     if (frame < 0) error = frame
     else frames.push(frame as Frame)
   }
+  begin()
   const taken = frames.map((frame, i) => (frame !== -1 && takeFrame(task, mm, start + i, frame, owner) ? frame : -1))
   return { frames: taken, error: frames.length === 0 && error === 0 ? -EFAULT : error }
 }

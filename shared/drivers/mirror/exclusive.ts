@@ -21,13 +21,18 @@ export function exclusive(dev: DeviceContext, mirror: Mirror, request: IoctlRequ
 }
 
 function takeBatch(dev: DeviceContext, mirror: Mirror, start: number, pages: number): boolean {
-  const taken = dev.memory.takeExclusive(dev.mmOf(mirror), start, pages)
+  let seq = 0
+  const taken = dev.memory.takeExclusive(dev.mmOf(mirror), start, pages, () => {
+    seq = dev.readBegin(mirror)
+  })
   let entered = 0
   if (taken.frames.length === pages) {
     const iterator = dev.iterate(mirror)
     dev.lock(mirror)
+    // A page that somebody dropped since it was taken is not entered: whoever did has called back already.
+    const valid = !dev.readRetry(mirror, seq)
     for (const [i, frame] of taken.frames.entries()) {
-      if (frame !== -1 && dev.memory.mapExclusive(mirror, iterator, start + i, frame, EXCLUSIVE_BIT)) entered++
+      if (valid && frame !== -1 && dev.memory.mapExclusive(mirror, iterator, start + i, frame, EXCLUSIVE_BIT)) entered++
     }
     dev.unlock(mirror)
     iterator.finish()

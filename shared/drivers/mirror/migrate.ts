@@ -15,25 +15,32 @@ import {
   type IoctlResult,
   type Migration,
   type Mirror,
+  type Range,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
   type Vma,
 } from '../../device/index.ts'
-import { BATCH } from './format.ts'
+import { BATCH, FORMAT } from './format.ts'
 import { copyOut } from './transfer.ts'
 
 const failed = (errno: number): IoctlResult => ({ errno, cpages: 0, faults: 0 })
 
 /** migrate_dev: 0 and the values, -ENOENT when a page has no entry afterwards, -EINVAL for what cannot move at all. */
 export function migrateToDevice(dev: DeviceContext, mirror: Mirror, request: IoctlRequest): IoctlResult {
+  const range = dev.createRange(BATCH, FORMAT)
+  if (range === 0) return failed(-ENOMEM)
+  dev.rangeOwnMemory(range)
+  dev.rangeRequest(range, 0n)
   dev.mmapReadLock(mirror)
-  const errno = eachPiece(dev, mirror, request, SELECT_SYSTEM, (migration, writable) => {
+  const errno = eachPiece(dev, mirror, request, SELECT_SYSTEM, (migration) => {
     supplyDevicePages(dev, migration)
     dev.memory.pages(migration)
-    enterMoved(dev, mirror, migration, writable)
+    const moved = Array.from(migration.src, (_, i) => dev.memory.target(migration, i) !== -1 && dev.memory.migrates(migration, i))
     dev.memory.finalize(migration)
+    enterMoved(dev, mirror, range, migration.start, moved)
   })
   dev.mmapReadUnlock(mirror)
+  dev.freeRange(range)
   if (errno !== 0) return failed(errno)
   const values: number[] = []
   const cpages = copyOut(dev, mirror, request, 0, values)
@@ -84,7 +91,7 @@ function eachPiece(
   mirror: Mirror,
   request: IoctlRequest,
   select: number,
-  move: (migration: Migration, writable: boolean) => void,
+  move: (migration: Migration) => void,
 ): number {
   const last = request.start + request.pages - 1
   for (let vpn = request.start; vpn <= last; ) {
@@ -94,7 +101,7 @@ function eachPiece(
     const migration = dev.memory.migration(area.vma, vpn, end, select)
     const errno = dev.memory.setup(migration)
     if (errno !== 0) return errno
-    move(migration, area.writable)
+    move(migration)
     vpn = end + 1
   }
   return 0
@@ -113,19 +120,43 @@ function supplyDevicePages(dev: DeviceContext, migration: Migration): void {
   }
 }
 
-/** Enters what really moved into the device table. The pages are locked and their entries are migration entries. */
-function enterMoved(dev: DeviceContext, mirror: Mirror, migration: Migration, areaWritable: boolean): void {
-  const iterator = dev.iterate(mirror)
-  dev.lock(mirror)
-  for (let i = 0; i < migration.src.length; i++) {
-    const target = dev.memory.target(migration, i)
-    if (target === -1 || !dev.memory.migrates(migration, i)) continue
-    const writable = dev.memory.source(migration, i) === -1 ? areaWritable : dev.memory.sourceWritable(migration, i)
-    dev.memory.map(mirror, iterator, migration.start + i, target, writable)
+/**
+ * Enters what moved into the device table, as far as it still is where it went. mmap_sem held for reading: other threads may drop
+ * pages meanwhile.
+ *
+ *     migrate_dev                              madvise dontneed, same page
+ *                                              start: the callback finds nothing to take away
+ *     migration entry -> device page
+ *     enters the device page                                                    [Forbidden: nobody takes it away]
+ *                                              clears the entry, the device page is freed
+ *
+ * so the table is filled from the CPU page table, under a sequence, as by any fault.
+ */
+function enterMoved(dev: DeviceContext, mirror: Mirror, range: Range, start: number, moved: readonly boolean[]): void {
+  if (!moved.includes(true) || dev.rangeRegister(range, mirror, start, moved.length) !== 0) return
+  for (let entered = false; !entered && dev.rangeWait(range); ) {
+    const filled = dev.rangeSnapshot(range)
+    dev.lock(mirror)
+    entered = filled >= 0 && dev.rangeValid(range)
+    if (entered) mapOwn(dev, mirror, range, start, moved)
+    dev.unlock(mirror)
   }
-  dev.unlock(mirror)
+  dev.rangeUnregister(range)
+}
+
+/** Maps the pages of a filled range that are in the device's own memory and have just come there. Update lock held. */
+function mapOwn(dev: DeviceContext, mirror: Mirror, range: Range, start: number, moved: readonly boolean[]): void {
+  const iterator = dev.iterate(mirror)
+  for (const [i, came] of moved.entries()) {
+    const entry = dev.rangeEntry(range, i)
+    if (!came || (entry & OWN) === 0n) continue
+    const frame = Number(entry >> BigInt(FORMAT.pfnShift)) as Frame
+    dev.memory.map(mirror, iterator, start + i, frame, (entry & FORMAT.write) !== 0n)
+  }
   iterator.finish()
 }
+
+const OWN = FORMAT.devicePrivate ?? 0n
 
 /**
  * A system page for each page that moves, with its content; the device's entry goes first, so that nothing is written while
