@@ -30,7 +30,7 @@ import type { Task } from '../seam/task.ts'
 import { FRAME_LOCK } from '../sync/classes.ts'
 import { isHeld } from '../sync/held.ts'
 import { mutexLock, mutexUnlock } from '../sync/mutex.ts'
-import { ownerDrop, ownerOf, ownerTry } from '../sync/ownerword.ts'
+import { ownerDrop, ownerOf, ownerTake, ownerTry } from '../sync/ownerword.ts'
 
 /** A frame number: index of a record, and of the page of bytes that belongs to it. */
 export type Frame = number & { readonly brand: 'frame' }
@@ -149,6 +149,11 @@ export function frameSetFlags(task: Task, frame: Frame, bits: number): void {
   atomicOr(task, frameAt(task, frame) + FLAGS, bits)
 }
 
+/** Notes that the content changed; of a block, for all of it. Caller knows a reference. */
+export function frameMarkDirty(task: Task, frame: Frame): void {
+  frameSetFlags(task, frameHead(task, frame), FRAME_DIRTY)
+}
+
 /** Returns the flags before. */
 export function frameClearFlags(task: Task, frame: Frame, bits: number): number {
   return atomicAnd(task, frameAt(task, frame) + FLAGS, ~bits)
@@ -261,10 +266,21 @@ export function frameUnlock(task: Task, frame: Frame): void {
   else ownerDrop(task, lock)
 }
 
-/** Sleeps until the frame lock is free. Needs no reference: the frame may be another one's by then, which only ends the wait. */
+/**
+ * Sleeps until the frame lock is free. Needs no reference: the frame may be another one's by then, which only ends the wait.
+ *
+ *     waits for a piece of a block             takes the block apart, under its lock
+ *     takes the head's lock: sleeps
+ *                                              the piece is a frame of its own; unlocks the head
+ *     has the head's lock
+ *     drops the piece's lock                                                       [Forbidden: whose lock is it?]
+ *
+ * so which lock it is is asked once.
+ */
 export function frameWaitUnlocked(task: Task, frame: Frame): void {
-  frameLock(task, frame)
-  frameUnlock(task, frame)
+  const lock = countedAt(task, frame) + LOCK
+  mutexLock(task, lock, FRAME_LOCK)
+  mutexUnlock(task, lock)
 }
 
 /** Does this actor hold the frame lock? */
@@ -302,10 +318,25 @@ export function frameBegin(task: Task, frame: Frame, flags: number, refs = 1): v
   atomicStore(task, at + REF, refs)
 }
 
-/** Gives a frame that was counted by its block a first reference of its own. Caller has taken the block apart. */
-export function frameAdopt(task: Task, frame: Frame): void {
-  atomicStore(task, frameAt(task, frame) + REF, 1)
+/**
+ * Makes a frame of a block one of its own, with one reference and its lock, both the caller's: who waits for it to come back
+ * waits for the head's lock before this, and for its own afterwards. Caller holds the block's lock and only reference.
+ *
+ * PRIVATE stays: who has just seen the old flags may still ask for the head.
+ */
+export function frameAdopt(task: Task, frame: Frame, mapping: WordAt, index: number, flags: number): void {
+  const at = frameAt(task, frame)
+  // Held for a moment at most, by somebody who waited for what this frame was long ago.
+  ownerTake(task, at + LOCK)
+  frameSetMapping(task, frame, mapping, index)
+  atomicStore(task, at + REF, 1)
+  frameClearFlags(task, frame, ~flags & FOLLOWS_HEAD)
+  frameSetFlags(task, frame, flags & FOLLOWS_HEAD)
+  frameClearFlags(task, frame, FRAME_TAIL)
 }
+
+/** Flags that a block has in its head, for all its frames. */
+const FOLLOWS_HEAD = FRAME_DIRTY | FRAME_LAZY_FREE
 
 /**
  * Makes a frame with no holder a free one: from here on every entry that still names it is stale. The bump of GENERATION

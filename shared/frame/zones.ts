@@ -42,7 +42,6 @@ import {
   frameMaps,
   framePutTest,
   frameRefs,
-  frameSetMapping,
   frameSetPrivate,
   frameZone,
   MAX_ZONES,
@@ -169,22 +168,21 @@ export function framePut(task: Task, frame: Frame): void {
 }
 
 /**
- * Takes a 2 MiB block apart: 512 frames, each with one reference, the head's being the caller's that was there. Nobody else
- * holds the block, and nothing maps it; the caller holds its lock, and keeps it as the lock of the first frame.
+ * Takes a 2 MiB block apart: 512 frames, each locked and with one reference by the caller, who had both of the block. Nobody
+ * else holds it, and nothing maps it.
  */
 export function splitBlock(task: Task, head: Frame): void {
   const { words } = task
   const mapping = frameMapping(task, head)
   const index = frameIndex(task, head)
   assert(frameRefs(task, head) === 1 && frameMaps(task, head) === 0, 'a block is taken apart by its only holder')
-  for (let i = BLOCK_FRAMES - 1; i >= 0; i--) {
-    const frame = (head + i) as Frame
-    frameClearFlags(task, frame, FRAME_HEAD | FRAME_TAIL)
-    frameSetMapping(task, frame, mapping, index + i)
-    frameSetPrivate(task, frame, 0)
-    words[frameAt(task, frame) + ORDER] = 0
-    if (i > 0) frameAdopt(task, frame)
+  const flags = frameFlags(task, head)
+  for (let i = 1; i < BLOCK_FRAMES; i++) {
+    words[frameAt(task, (head + i) as Frame) + ORDER] = 0
+    frameAdopt(task, (head + i) as Frame, mapping, index + i, flags)
   }
+  words[frameAt(task, head) + ORDER] = 0
+  frameClearFlags(task, head, FRAME_HEAD)
 }
 
 /** Free frames of a zone: exact only when nobody else allocates. */

@@ -3,7 +3,7 @@
  *
  * Caller of fill and clear holds the mirror's update lock (the driver's); the directory locks below it are taken here.
  */
-import { FRAME_DIRTY, frameSetFlags } from '../frame/frames.ts'
+import { frameMarkDirty } from '../frame/frames.ts'
 import type { WordAt } from '../memory/words.ts'
 import { atomicAnd, atomicCas, atomicLoad, atomicOr } from '../seam/atomics.ts'
 import { get, put } from '../seam/plain.ts'
@@ -97,8 +97,7 @@ export function mirrorRestrict(task: Task, mirror: Mirror, start: number, last: 
       const at = directoryEntryAt(leaf, page % DIRECTORY_ENTRIES)
       if (get(task, at) === 0) continue // written under this lock only, but for DIRTY on valid entries
       const before = atomicAnd(task, at, keep & ~MIRROR_DIRTY) as MirrorPte
-      if ((before & MIRROR_DIRTY) !== 0 && (before & MIRROR_VALID_DMA) === 0)
-        frameSetFlags(task, mirrorPteFrame(before), FRAME_DIRTY)
+      if ((before & MIRROR_DIRTY) !== 0 && (before & MIRROR_VALID_DMA) === 0) frameMarkDirty(task, mirrorPteFrame(before))
       if ((before & ~keep & (MIRROR_VALID | MIRROR_WRITE)) !== 0) lost++
       if (mirrorValid(before) && (before & keep & MIRROR_VALID) === 0) removed++
     }

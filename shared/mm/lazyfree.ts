@@ -74,9 +74,17 @@ function freeEntries(task: Task, leaf: Table, first: number, last: number): bool
     if (isSwapEntry(entry)) {
       put(task, at, 0)
       putSlot(task, pteFrame(entry))
-    } else if (ptePresent(entry) && freeEntry(task, at, pteFrame(entry))) changed = true
+    } else if (ptePresent(entry) && !sticksOut(task, pteFrame(entry), page, first, last) && freeEntry(task, at, pteFrame(entry)))
+      changed = true
   }
   return changed
+}
+
+/** Is it a piece of a block that [first, last] covers only in part, and that could not be taken apart? */
+function sticksOut(task: Task, frame: Frame, page: number, first: number, last: number): boolean {
+  if (!frameIsBlock(task, frame)) return false
+  const begin = page - (frame - frameHead(task, frame))
+  return begin < first || begin + BLOCK_FRAMES - 1 > last
 }
 
 /** A page, or a piece of a block that this area maps alone: whoever shares a page decides for nobody else. */

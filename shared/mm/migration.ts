@@ -20,7 +20,6 @@ import {
   BLOCK_FRAMES,
   FRAME_ANON,
   FRAME_DEVICE,
-  FRAME_DIRTY,
   type Frame,
   frameFlags,
   frameGet,
@@ -30,7 +29,7 @@ import {
   frameMapDec,
   frameMapInc,
   frameMaps,
-  frameSetFlags,
+  frameMarkDirty,
   frameWaitUnlocked,
 } from '../frame/frames.ts'
 import { framePut, ZERO_FRAME } from '../frame/zones.ts'
@@ -71,7 +70,7 @@ const CARRIED = PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG
  */
 export function makeMigrationEntry(task: Task, at: WordAt, frame: Frame): boolean {
   const entry = clearEntry(task, at)
-  if ((entry & PTE_DIRTY) !== 0) frameSetFlags(task, frame, FRAME_DIRTY)
+  if ((entry & PTE_DIRTY) !== 0) frameMarkDirty(task, frame)
   storeEntry(task, at, makeEntry(PTE_KIND.migration, frame, entry & CARRIED))
   frameMapDec(task, frame)
   framePut(task, frame)

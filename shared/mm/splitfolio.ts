@@ -41,7 +41,10 @@ export function splitFolio(task: Task, head: Frame, zeros: boolean): boolean {
   const alone = frameMaps(task, head) === 0 && frameRefs(task, head) === 1
   if (alone) splitBlock(task, head)
   removeMigrationEntries(task, { from: head, to: head, pages: BLOCK_FRAMES, owner, zeros: zeros && alone })
-  for (let i = 1; alone && i < BLOCK_FRAMES; i++) framePut(task, (head + i) as Frame)
+  for (let i = 1; alone && i < BLOCK_FRAMES; i++) {
+    frameUnlock(task, (head + i) as Frame)
+    framePut(task, (head + i) as Frame)
+  }
   unpinOwner(task, owner)
   return alone
 }

@@ -5,14 +5,13 @@
 import {
   BLOCK_FRAMES,
   FRAME_ANON,
-  FRAME_DIRTY,
   type Frame,
   frameFlags,
   frameHead,
   frameIsBlock,
   frameMapDec,
   frameMaps,
-  frameSetFlags,
+  frameMarkDirty,
   frameTryLock,
   frameUnlock,
 } from '../frame/frames.ts'
@@ -100,7 +99,7 @@ function unmapExclusively(task: Task, mm: Mm, vpn: number, frame: Frame, owner: 
       if (!ptePresent(entry)) return false
       if (vmaMm(task, vma) === mm && page === vpn && pteWritable(entry)) valid = true
       const before = clearEntry(task, at)
-      if ((before & PTE_DIRTY) !== 0) frameSetFlags(task, frame, FRAME_DIRTY)
+      if ((before & PTE_DIRTY) !== 0) frameMarkDirty(task, frame)
       storeEntry(task, at, makeEntry(PTE_KIND.deviceExclusive, pteFrame(before), before & CARRIED))
       frameMapDec(task, frame) // the reference stays with the entry
       return true

@@ -2,7 +2,7 @@
  * Zap: clearing the entries of a span of one area, giving back what they map. Used by munmap, exit, madvise and truncation.
  * The caller has opened the invalidation window over the span and a gather; it ends the window and then the gather.
  */
-import { FRAME_DIRTY, frameMapDec, frameSetFlags } from '../frame/frames.ts'
+import { frameMapDec, frameMarkDirty } from '../frame/frames.ts'
 import { ZERO_FRAME } from '../frame/zones.ts'
 import type { WordAt } from '../memory/words.ts'
 import { atomicXchg } from '../seam/atomics.ts'
@@ -73,7 +73,7 @@ function zapLeaf(task: Task, vma: Vma, leaf: Table, vpn: number, end: number): n
     const entry = clearEntry(task, at)
     if (ptePresent(entry)) gatherCleared(task)
     if (ptePresent(entry) && (entry & PTE_DIRTY) !== 0 && vmaIsShared(task, vma)) {
-      frameSetFlags(task, pteFrame(entry), FRAME_DIRTY)
+      frameMarkDirty(task, pteFrame(entry))
       flushNow = true
     }
     room = dropEntry(task, entry)
