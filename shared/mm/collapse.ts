@@ -2,7 +2,7 @@
  * madvise collapse: 2 MiB of small private pages become one block, copied into it at once. What is swapped out, in device memory
  * or held exclusively is brought home first; what was never touched becomes zeros.
  *
- *     MMAP_SEM write, start CLEAR, reverse-map locks, pmd lock
+ *     MMAP_SEM write, start CLEAR, reverse-map locks; looks again, pmd lock
  *     entry -> splitting, flush TLBs       from here on no CPU reaches the pages
  *     copies, clears the leaf
  *     entry -> the block, end              the leaf goes after a grace period
@@ -109,8 +109,12 @@ function collapseSpan(task: Task, vma: Vma, vpn: number): number {
     return -ENOMEM
   }
   frameSetMapping(task, head, vmaOwner(task, vma), vmaIndex(task, vma, vpn))
-  replaceLeaf(task, vma, vpn, pmd, head, spare)
-  return 0
+  const result = collapseInto(task, vma, vpn, pmd, head, spare)
+  if (result !== 0) {
+    freeSpareLeaf(task, spare)
+    framePut(task, head)
+  }
+  return result
 }
 
 /** Faults a page in that is neither present nor untouched. False when that fails. */
@@ -130,7 +134,7 @@ function entryNow(task: Task, vma: Vma, vpn: number): number {
   return entry
 }
 
-/** 0 if the pages may be copied away: one at least is writable, none is held by somebody who is not a mapping. */
+/** 0 if the pages may be copied away: one at least is writable, all are present, none is held by somebody who is no mapping. */
 function looksReady(task: Task, vma: Vma, vpn: number): number {
   const leaf = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), vpn)
   let writable = false
@@ -138,6 +142,7 @@ function looksReady(task: Task, vma: Vma, vpn: number): number {
   for (let page = vpn; leaf !== NO_TABLE && page < vpn + ENTRIES; page++) {
     const entry = get(task, entryAt(leaf, LEAF_LEVEL, page))
     if (entry === 0 || pteFrame(entry) === ZERO_FRAME) continue
+    if (!ptePresent(entry)) held = true
     if (pteWritable(entry)) writable = true
     const head = frameHead(task, pteFrame(entry))
     if (frameRefs(task, head) !== frameMaps(task, head)) held = true
@@ -146,12 +151,23 @@ function looksReady(task: Task, vma: Vma, vpn: number): number {
   return held ? -EAGAIN : writable ? 0 : -EINVAL
 }
 
-/** Copies the leaf's pages into block `head` and maps that instead. `spare` is put by for a later split. */
-function replaceLeaf(task: Task, vma: Vma, vpn: number, pmd: WordAt, head: Frame, spare: Table): void {
-  const mm = vmaMm(task, vma)
-  const range = rangeInit(task, mm, vpn, vpn + ENTRIES - 1, NOTIFY.clear)
+/** Collapses the span into block `head`, with `spare` put by for a later split. 0, or what looksReady has against it by now. */
+function collapseInto(task: Task, vma: Vma, vpn: number, pmd: WordAt, head: Frame, spare: Table): number {
+  const range = rangeInit(task, vmaMm(task, vma), vpn, vpn + ENTRIES - 1, NOTIFY.clear)
   invalidateRangeStart(task, range)
   lockRmaps(task, vma, true)
+  // Reverse walks need no mmap_sem: only now nobody changes the entries any more.
+  const result = looksReady(task, vma, vpn)
+  const dropped = result === 0 ? replaceLeaf(task, vma, vpn, pmd, head, spare) : []
+  unlockRmaps(task, vma, true)
+  invalidateRangeEnd(task, range)
+  for (const frame of dropped) framePut(task, frame)
+  return result
+}
+
+/** Copies the leaf's pages into block `head` and maps that instead. Returns the frames whose references are to be dropped. */
+function replaceLeaf(task: Task, vma: Vma, vpn: number, pmd: WordAt, head: Frame, spare: Table): Frame[] {
+  const mm = vmaMm(task, vma)
   lockPmd(task, pmd, vpn)
   const leaf = tableOf(atomicXchg(task, pmd, makeEntry(PTE_KIND.splitting, head, PTE_HUGE)))
   flushTlb(task, mm)
@@ -171,8 +187,6 @@ function replaceLeaf(task: Task, vma: Vma, vpn: number, pmd: WordAt, head: Frame
   const write = (vmaFlags(task, vma) & VM_WRITE) !== 0 ? PTE_WRITE : 0
   storeEntry(task, pmd, makePte(head, PTE_HUGE | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG | write))
   unlockPmd(task, pmd, vpn)
-  unlockRmaps(task, vma, true)
-  invalidateRangeEnd(task, range)
-  for (const frame of dropped) framePut(task, frame)
   freeUnlinked(task, leaf)
+  return dropped
 }

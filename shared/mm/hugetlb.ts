@@ -17,11 +17,14 @@ import {
   frameFlags,
   frameGet,
   frameIndex,
+  frameLock,
   frameMapDec,
   frameMapInc,
+  frameMapping,
   frameMaps,
   frameSetFlags,
   frameSetMapping,
+  frameUnlock,
   NO_FRAME,
 } from '../frame/frames.ts'
 import { blockAllocZeroed, framePut } from '../frame/zones.ts'
@@ -46,10 +49,23 @@ import {
   NO_TABLE,
   storeEntry,
   storeLeaf,
+  type Table,
   unlockPmd,
   unlockSpot,
 } from './pagetable.ts'
-import { makePte, PTE_DIRTY, PTE_HUGE, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, pteFrame, ptePresent, pteWritable } from './pte.ts'
+import {
+  makeEntry,
+  makePte,
+  PTE_DIRTY,
+  PTE_HUGE,
+  PTE_KIND,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  pteFrame,
+  ptePresent,
+  pteWritable,
+} from './pte.ts'
 import { flushTlb } from './shootdown.ts'
 import { VM_WRITE, type Vma, vmaFile, vmaFlags, vmaIndex, vmaIsShared, vmaMm, vmaOwner } from './vma.ts'
 import { prepareOwner } from './vmalink.ts'
@@ -68,19 +84,31 @@ export function hugetlbFault(task: Task, vma: Vma, vpn: number, write: boolean):
     return FAULT.sigbus
   }
   const may = (vmaFlags(task, vma) & VM_WRITE) !== 0 && (write || vmaIsShared(task, vma))
-  lockPmd(task, pmd, vpn)
-  const empty = atomicLoad(task, pmd) === 0
-  if (empty) {
-    frameMapInc(task, head)
-    storeLeaf(task, pmd, vpn, spare)
-    storeEntry(task, pmd, makePte(head, PTE_HUGE | (may ? WRITABLE : PTE_YOUNG)))
-  }
-  unlockPmd(task, pmd, vpn)
-  if (!empty) {
+  const entry = makePte(head, PTE_HUGE | (may ? WRITABLE : PTE_YOUNG))
+  if (!mapBlock(task, vma, vpn, pmd, head, entry, spare)) {
     freeSpareLeaf(task, spare)
     framePut(task, head)
   }
   return FAULT.done
+}
+
+/**
+ * Stores the entry if nothing is there, and puts `spare` by for it. A file's block is mapped under its lock, while it is the
+ * file's: mm/punchhole.ts draws why.
+ */
+function mapBlock(task: Task, vma: Vma, vpn: number, pmd: WordAt, head: Frame, entry: number, spare: Table): boolean {
+  const shared = vmaIsShared(task, vma)
+  if (shared) frameLock(task, head)
+  lockPmd(task, pmd, vpn)
+  const free = atomicLoad(task, pmd) === 0 && (!shared || frameMapping(task, head) === vmaFile(task, vma))
+  if (free) {
+    frameMapInc(task, head)
+    storeLeaf(task, pmd, vpn, spare)
+    storeEntry(task, pmd, entry)
+  }
+  unlockPmd(task, pmd, vpn)
+  if (shared) frameUnlock(task, head)
+  return free
 }
 
 /** The block to map, with a reference: the file's, or a new one of the area's own. NO_FRAME when there is none. */
@@ -135,7 +163,8 @@ function copyBlock(task: Task, vma: Vma, vpn: number, old: Frame): number {
   const entry = pmd === 0 ? 0 : atomicLoad(task, pmd)
   const unchanged = ptePresent(entry) && pteFrame(entry) === old && !pteWritable(entry)
   if (unchanged) {
-    atomicXchg(task, pmd, 0)
+    // Never empty in between: another fault would not wait, but look for a block of its own.
+    atomicXchg(task, pmd, makeEntry(PTE_KIND.splitting, old, PTE_HUGE))
     flushTlb(task, mm)
     frameMapInc(task, fresh)
     storeEntry(task, pmd, makePte(fresh, PTE_HUGE | WRITABLE))

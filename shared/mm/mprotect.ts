@@ -15,7 +15,7 @@ import { NOTIFY } from '../notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { rangeInit } from '../notifier/windows.ts'
-import { atomicAnd, atomicOr } from '../seam/atomics.ts'
+import { atomicAnd, atomicOr, atomicXchg } from '../seam/atomics.ts'
 import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
@@ -70,7 +70,6 @@ import {
   vmaSetFlags,
   vmaStart,
 } from './vma.ts'
-import { clearEntry } from './zap.ts'
 
 /**
  * Gives pages [start, start + pages) the rights `rights` (VM_READ, VM_WRITE, VM_EXEC bits, possibly none). 0, also for no
@@ -179,7 +178,8 @@ function changeEntry(task: Task, vma: Vma, at: WordAt): boolean {
   }
   if (rights === 0) {
     if (!ptePresent(entry)) return false
-    const before = clearEntry(task, at)
+    // Never empty in between: a reverse walk takes no lock to find that nothing is there.
+    const before = atomicXchg(task, at, makeEntry(PTE_KIND.protNone, pteFrame(entry), entry & kept))
     storeEntry(task, at, makeEntry(PTE_KIND.protNone, pteFrame(before), before & kept))
     return true
   }

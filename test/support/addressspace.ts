@@ -14,7 +14,7 @@ import { cpuEntry } from '../../shared/check/cpuentry.ts'
 import { auditFrames } from '../../shared/check/references.ts'
 import type { Frame } from '../../shared/frame/frames.ts'
 import { allocObject, freeObject, kindById } from '../../shared/frame/objects.ts'
-import { frameAlloc, framePut, SYSTEM_ZONE, ZERO_FRAME } from '../../shared/frame/zones.ts'
+import { frameAlloc, framePut, HUGE_ORDER, SYSTEM_ZONE, ZERO_FRAME } from '../../shared/frame/zones.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import { ACCESS, accessValue, userLoad, userStore } from '../../shared/mm/access.ts'
 import { createFile, type File, filePut, NO_FILE } from '../../shared/mm/file.ts'
@@ -175,7 +175,8 @@ export function watchEvents(task: Task, mm: Mm, start = 0, last = LAST_VPN, look
 
 /** Kinds of kernel object that tests make scarce, by their numbers (frame/objects.ts). */
 const KIND_ID = { 'page table': 3, vma: 7 } as const
-export type Scarce = keyof typeof KIND_ID | 'frame'
+/** `block`: 2 MiB of system memory in one piece. */
+export type Scarce = keyof typeof KIND_ID | 'frame' | 'block'
 
 /**
  * Takes all there is of something but `leave` pieces of it, and returns what gives it back. Other things stay to be had: a
@@ -197,10 +198,11 @@ const TABLES_ASIDE = 8
 
 /** Negative when there is none. */
 function takeOne(task: Task, what: Scarce): number {
+  if (what === 'block') return frameAlloc(task, SYSTEM_ZONE, 0, HUGE_ORDER)
   return what === 'frame' ? frameAlloc(task, SYSTEM_ZONE) : allocObject(task, kindById(KIND_ID[what])) || -1
 }
 
 function dropOne(task: Task, what: Scarce, got: number): void {
-  if (what === 'frame') framePut(task, got as Frame)
+  if (what === 'frame' || what === 'block') framePut(task, got as Frame)
   else freeObject(task, kindById(KIND_ID[what]), got)
 }

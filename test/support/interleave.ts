@@ -87,8 +87,8 @@ function runOne(encounter: Encounter, at: number): 'ran' | 'blocked' | 'too shor
 /** Unwinds an actor that is about to sleep; its machine is not used any more. */
 class WouldSleep extends Error {}
 
-/** About to sleep, and no wake-up came yet. */
-function sleeps(task: Task): boolean {
+/** Is the actor about to sleep, and no wake-up came yet? */
+export function sleeps(task: Task): boolean {
   return task.words[task.record + PHASE] === PHASE_WAITING && task.words[task.record + PARK] !== PARK_TOKEN
 }
 
