@@ -99,6 +99,7 @@ export async function stress(options: StressOptions = {}): Promise<StressResult>
     notify: options.notify ?? 'dispatcher',
     seed: options.seed ?? 1,
     checked: options.checked ?? true,
+    swapPages: workload.swapPages ?? 0,
     ...(options.bytes === undefined ? {} : { bytes: options.bytes }),
   })
   try {

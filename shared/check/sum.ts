@@ -6,8 +6,9 @@
 import { type Frame, frameData, NO_FRAME } from '../frame/frames.ts'
 import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
 import { NO_FILE, peekCached } from '../mm/file.ts'
+import { hugeStart, vmaIsHugetlb } from '../mm/huge.ts'
 import { mmVmas } from '../mm/mm.ts'
-import { pteFrame, pteMapsFrame } from '../mm/pte.ts'
+import { isSwapEntry, pteFrame, pteMapsFrame } from '../mm/pte.ts'
 import { NO_VMA, type Vma, vmaFile, vmaIndex } from '../mm/vma.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import { quietLoad } from '../seam/atomics.ts'
@@ -70,11 +71,15 @@ export function auditSums(task: Task, mm: Mm, areas: readonly AuditedArea[]): Vi
   return found
 }
 
-/** The frame that holds the content of page `vpn`: the mapped one, or the one in the page cache. */
+/** The frame that holds the content of page `vpn`: the mapped one, a swap slot, or the one in the page cache. */
 function contentFrame(task: Task, mm: Mm, vpn: number): Frame {
   const entry = cpuEntry(task, mm, vpn)
-  if (pteMapsFrame(entry)) return pteFrame(entry)
+  if (pteMapsFrame(entry) || isSwapEntry(entry)) return pteFrame(entry)
   const vma = intervalFirst(task, mmVmas(mm), vpn, vpn) as Vma
   const file = vma === NO_VMA ? NO_FILE : vmaFile(task, vma)
-  return file === NO_FILE ? NO_FRAME : peekCached(task, file, vmaIndex(task, vma, vpn))
+  if (file === NO_FILE) return NO_FRAME
+  const index = vmaIndex(task, vma, vpn)
+  if (!vmaIsHugetlb(task, vma)) return peekCached(task, file, index)
+  const head = peekCached(task, file, hugeStart(index)) // cached by its block
+  return head === NO_FRAME ? NO_FRAME : ((head + index - hugeStart(index)) as Frame)
 }

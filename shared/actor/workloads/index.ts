@@ -6,12 +6,15 @@ import type { AuditedArea } from '../../check/sum.ts'
 import type { EngineKernel } from '../../device/command.ts'
 import type { Mm } from '../../notifier/mmhead.ts'
 import type { Task } from '../../seam/task.ts'
+import { HUGE_AUDITED, HUGE_SWAP_PAGES, hugeKernel, setUpHuge, stepHuge } from './huge.ts'
 import { MIXED_AUDITED, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
 
 export interface Workload {
   /** One line for `hmm stress --help`. */
   readonly summary: string
   readonly audited: readonly AuditedArea[]
+  /** Frames for pages that are put out; none if it is missing. */
+  readonly swapPages?: number
   setUp(task: Task, mm: Mm): void
   step(task: Task, mm: Mm): void
   readonly kernel: EngineKernel
@@ -24,5 +27,13 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     setUp: setUpMixed,
     step: stepMixed,
     kernel: mixedKernel,
+  },
+  huge: {
+    summary: 'the same on 2 MiB pages: thp and hugetlb, split, moved, put out, collapsed, forked',
+    audited: HUGE_AUDITED,
+    swapPages: HUGE_SWAP_PAGES,
+    setUp: setUpHuge,
+    step: stepHuge,
+    kernel: hugeKernel,
   },
 }
