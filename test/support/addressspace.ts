@@ -18,9 +18,10 @@ import { frameAlloc, framePut, HUGE_ORDER, SYSTEM_ZONE, ZERO_FRAME } from '../..
 import { regionAt } from '../../shared/memory/regions.ts'
 import { ACCESS, accessValue, userLoad, userStore } from '../../shared/mm/access.ts'
 import { createFile, type File, filePut, NO_FILE } from '../../shared/mm/file.ts'
+import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { createMm, mmVmas } from '../../shared/mm/mm.ts'
 import { mmap, PLACE_FIXED } from '../../shared/mm/mmap.ts'
-import { PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../../shared/mm/pte.ts'
+import { PTE_HUGE, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../../shared/mm/pte.ts'
 import { switchMm } from '../../shared/mm/shootdown.ts'
 import {
   LAST_VPN,
@@ -65,6 +66,12 @@ export function area(task: Task, mm: Mm, start: number, pages: number, flags: nu
   assert(mmap(task, mm, start, pages, flags, PLACE_FIXED) === start, `${pages} pages are mapped at ${start}`)
 }
 
+/** Maps private memory that may be served by 2 MiB at once. */
+export function hugeArea(task: Task, mm: Mm, start: number, pages: number, flags: number): void {
+  area(task, mm, start, pages, flags)
+  assert(madvise(task, mm, start, pages, ADVICE.hugepage) === 0, 'the advice is taken')
+}
+
 /** Maps a new file of `size` pages exactly there; the areas keep it. */
 export function fileArea(task: Task, mm: Mm, start: number, pages: number, flags: number, size = pages): File {
   const file = createFile(task, size)
@@ -87,13 +94,28 @@ export function load(task: Task, vpn: number): number | string {
   return ended === ACCESS.ok ? accessValue() : (SIGNALS[ended] as string)
 }
 
-/** The entry of a page in a word: `-` empty, `0` page of zeros, `ro`, `rw`, `none` for PROT_NONE. */
+/** The entry of a page in a word: `-` empty, `0` page of zeros, `ro`, `rw`, `none` for PROT_NONE; `huge rw` and so on for 2 MiB. */
 export function entry(task: Task, mm: Mm, vpn: number): string {
   const pte = cpuEntry(task, mm, vpn)
+  return (pte & PTE_HUGE) !== 0 ? `huge ${entryName(pte)}` : entryName(pte)
+}
+
+function entryName(pte: number): string {
   if (pte === 0) return '-'
   if (!ptePresent(pte)) return pteKind(pte) === PTE_KIND.protNone ? 'none' : `kind ${pteKind(pte)}`
   if (pteFrame(pte) === ZERO_FRAME) return pteWritable(pte) ? 'writable zero page' : '0'
   return pteWritable(pte) ? 'rw' : 'ro'
+}
+
+/** The same of many pages, each run of equal ones once: `3 x rw`. */
+export function entryRuns(task: Task, mm: Mm, start: number, pages: number): string[] {
+  const runs: { name: string; pages: number }[] = []
+  for (const name of entries(task, mm, start, pages)) {
+    const last = runs.at(-1)
+    if (last?.name === name) last.pages++
+    else runs.push({ name, pages: 1 })
+  }
+  return runs.map(({ name, pages }) => `${pages} x ${name}`)
 }
 
 export function entries(task: Task, mm: Mm, start: number, pages: number): string[] {
