@@ -32,16 +32,20 @@ export interface RandomOutcome {
 export async function runRandom(run: RandomRun): Promise<RandomOutcome> {
   const player = new Player(run)
   let scenarios = 0
+  let fault: string | null = null
   try {
     const property = fc.asyncProperty(steps(run.longest), async (list) => {
       scenarios++
-      return (await player.play(scenarioText(list))).fault === null
+      const judged = await player.play(scenarioText(list))
+      fault = judged.fault ?? fault
+      return judged.fault === null
     })
     const details = await fc.check(property, { seed: run.seed, numRuns: run.count })
     const { operations } = player
-    const found = details.counterexample?.[0]
-    const counterexample = found === undefined ? null : await player.shorten(scenarioText(found))
-    return { scenarios, operations, counterexample }
+    if (!details.failed) return { scenarios, operations, counterexample: null }
+    const [found] = details.counterexample ?? []
+    const shortened = found === undefined ? null : await player.shorten(scenarioText(found))
+    return { scenarios, operations, counterexample: shortened ?? `${fault}\n# (this did not happen again)` }
   } finally {
     await player.close()
   }
