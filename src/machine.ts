@@ -70,8 +70,12 @@ interface Actor {
 }
 
 const BOOT_DEADLINE_MS = 60_000
-/** After a halt every actor is back within a few steps; one that is not is stuck in code without any. */
+/**
+ * After a halt every actor is back within a few steps; one that is not is stuck in code without any. Of a run that failed the
+ * report must not wait for it. After a run that came to its end nothing is wrong yet, and a loaded host may be the reason.
+ */
 const STRAGGLER_MS = 400
+const LATE_STRAGGLER_MS = 5_000
 export const DEFAULT_BYTES = 64 * 1024 * 1024
 
 export class Machine {
@@ -179,8 +183,8 @@ export class Machine {
       watch.tick(() => onTick(watch))
     }, Watch.INTERVAL_MS)
     await Promise.race([Promise.all(cpus), watch.halted])
-    haltMachine(this.task.words, 'finished', -1)
-    const stuck = await this.endStragglers(parts)
+    const finished = haltMachine(this.task.words, 'finished', -1)
+    const stuck = await this.endStragglers(parts, finished ? LATE_STRAGGLER_MS : STRAGGLER_MS)
     clearInterval(ticker)
     watch.drainLog()
     return this.judge(outcomes, deaths, stuck, watch)
@@ -194,12 +198,12 @@ export class Machine {
     await Promise.all(this.actors.map(({ remote }) => remote.terminate()))
   }
 
-  /** Waits for the actors of a halted machine; ends those that do not come back, and names them. */
-  private async endStragglers(parts: readonly Promise<void>[]): Promise<string[]> {
+  /** Waits for the actors of a halted machine; ends those that do not come back in time, and names them. */
+  private async endStragglers(parts: readonly Promise<void>[], deadlineMs: number): Promise<string[]> {
     const pending = new Set(this.actors.keys())
     const all = Promise.all(parts.map((part, id) => part.then(() => pending.delete(id))))
     let timer: NodeJS.Timeout | undefined
-    await Promise.race([all, new Promise((resolve) => (timer = setTimeout(resolve, STRAGGLER_MS)))])
+    await Promise.race([all, new Promise((resolve) => (timer = setTimeout(resolve, deadlineMs)))])
     clearTimeout(timer)
     const stuck = [...pending]
     if (stuck.length > 0) this.whole = false
