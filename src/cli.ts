@@ -4,7 +4,7 @@
  *
  * Exit codes: 0 clean; 1 a violation was found or an answer differs; 2 wrong usage or bad input; 3 the run itself failed.
  */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { HmmError } from '../shared/seam/error.ts'
 import { bytes, enginesOption, jobsOption, jsonOption, notifyOption, number, seedOption, whole } from './cli/options.ts'
 import { RunFailure } from './failure.ts'
@@ -59,6 +59,50 @@ async function main(): Promise<number> {
     )
     .action(async (profile: string, flags) => {
       exit = await (await import('./cli/stress.ts')).stressVerb(profile, flags)
+    })
+
+  program
+    .command('explore')
+    .description('run concurrent scenarios under a scheduler that chooses every interleaving')
+    .argument('<scenarios...>', 'concurrent scenario files')
+    .addOption(new Option('--strategy <name>', 'who chooses').choices(['pct', 'random', 'dfs']).default('pct'))
+    .option('--depth <d>', 'pct: ordering constraints of the bugs looked for', whole('a depth', 1, 16), 3)
+    .option('--preemptions <n>', 'dfs: most preemptions of a schedule', whole('the number of preemptions', 0, 1000), 2)
+    .option(
+      '--schedules <n>',
+      'most schedules of a scenario (default: 1000; dfs: all)',
+      whole('the number of schedules', 1, 2 ** 31 - 1),
+    )
+    .option(
+      '--driver <family=module>',
+      'a module in the place of a device family; may be repeated',
+      (one, all: string[]) => [...all, one],
+      [],
+    )
+    .option('--shard <i/n>', 'run the i-th of n parts')
+    .option('--out <folder>', 'where replay files are written', '.')
+    .option('--no-shrink', 'tell the find as it was found')
+    .addOption(seedOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  hmm explore race.scn --schedules 10000\n  hmm explore race.scn --driver svm=./my-driver.js --depth 2\n  hmm explore race.scn --strategy dfs --preemptions 2 --json -',
+    )
+    .action(async (files: string[], flags) => {
+      exit = await (await import('./cli/explore.ts')).exploreVerb(files, flags)
+    })
+
+  program
+    .command('replay')
+    .description('run a recorded schedule again, to the byte')
+    .argument('<file|token>', 'a replay file, or a token')
+    .option('--scenario <file>', 'the scenario, where a token carries only its hash')
+    .option('--until <step>', 'show the interleaving up to this step', whole('a step', 1, 2 ** 31 - 1))
+    .option('--state', 'show what each actor was doing at the end, and what operations answered')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExamples:\n  hmm replay race-1234abcd.replay.json --state\n  hmm replay hmm1_...')
+    .action(async (recording: string, flags) => {
+      exit = await (await import('./cli/replay.ts')).replayVerb(recording, flags)
     })
 
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput())

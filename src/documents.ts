@@ -74,16 +74,75 @@ export const stressDocument = z.object({
   interrupted: z.boolean(),
 })
 
+export const exploreDocument = z.object({
+  ...frame,
+  verb: z.literal('explore'),
+  scenarios: z.array(
+    z.object({
+      file: z.string(),
+      name: z.string(),
+      strategy: z.string(),
+      seed: z.number().int(),
+      schedules: natural,
+      complete: z.boolean(),
+      steps: natural,
+      switches: natural,
+      seconds: z.number().nonnegative(),
+      schedules_per_second: natural,
+      base_steps: natural,
+      max_steps: natural,
+      actors: natural,
+      bound: z.number().optional(),
+      cut_off: natural,
+      first_hit: natural.optional(),
+      violation: z
+        .object({
+          oracle: z.string(),
+          message: z.string(),
+          preemptions: natural,
+          steps: natural,
+          operations: natural,
+          found: z.object({ number: z.number().int(), preemptions: natural, steps: natural, operations: natural }),
+          token: z.string(),
+          replay_file: z.string().optional(),
+          table: z.string(),
+        })
+        .optional(),
+    }),
+  ),
+})
+
+export const replayDocument = z.object({
+  ...frame,
+  verb: z.literal('replay'),
+  file: z.string(),
+  name: z.string(),
+  steps: natural,
+  trace: z.string(),
+  same: z.boolean(),
+  violation: violation.nullable(),
+  table: z.string(),
+  state: z.array(z.string()),
+  answers: z.array(z.object({ operation: z.string(), answer: z.string().nullable() })),
+})
+
+export type ExploreDocument = z.infer<typeof exploreDocument>
+export type ReplayDocument = z.infer<typeof replayDocument>
 export type RunDocument = z.infer<typeof runDocument>
 export type StressDocument = z.infer<typeof stressDocument>
 
 /** The schema of each verb's document. */
-export const documents = { run: runDocument, stress: stressDocument } as const
+export const documents = { run: runDocument, stress: stressDocument, explore: exploreDocument, replay: replayDocument } as const
 export type DocumentVerb = keyof typeof documents
 
 /** JSON Schema (draft 2020-12) of each verb's document. */
 export function jsonSchemas(): Record<DocumentVerb, object> {
-  return { run: z.toJSONSchema(runDocument), stress: z.toJSONSchema(stressDocument) }
+  return {
+    run: z.toJSONSchema(runDocument),
+    stress: z.toJSONSchema(stressDocument),
+    explore: z.toJSONSchema(exploreDocument),
+    replay: z.toJSONSchema(replayDocument),
+  }
 }
 
 /** Puts a verb's result into the frame that every document has. */

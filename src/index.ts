@@ -8,12 +8,24 @@ export type { ScenarioLine, ScenarioOp } from '../shared/actor/ops.ts'
 export type { ActorKind } from '../shared/seam/actors.ts'
 export { HmmError, InvariantError } from '../shared/seam/error.ts'
 export { ORACLES, type Oracle, type Violation } from '../shared/seam/violation.ts'
-export { documents, jsonSchemas, type RunDocument, type StressDocument } from './documents.ts'
+export {
+  documents,
+  type ExploreDocument,
+  jsonSchemas,
+  type ReplayDocument,
+  type RunDocument,
+  type StressDocument,
+} from './documents.ts'
 export { driverUrl, FAMILIES } from './drivers.ts'
+export type { Recording } from './explore/recording.ts'
+export type { ForeignActors } from './explore/subjects.ts'
+export { type ExploreOptions, type ExploreResult, explore, type Find } from './explore.ts'
 export { RunFailure } from './failure.ts'
 export { type BootOptions, boot, Machine, type RunOutcome } from './machine.ts'
+export { type ReplayOptions, type ReplayResult, replay } from './replay.ts'
 export type { FileResult, FolderResult, RunResult, SkipReason } from './run/result.ts'
 export { type RunOptions, run } from './run.ts'
+export { type ConcurrentScenario, parseConcurrent } from './scenario/concurrent.ts'
 export { InputError } from './scenario/error.ts'
 export { parseSequential, type SequentialScenario } from './scenario/parse.ts'
 export { type Latency, type StressOptions, type StressProgress, type StressResult, stress } from './stress.ts'

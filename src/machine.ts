@@ -12,6 +12,7 @@ import type { ActorApi } from '../shared/actor/api.ts'
 import { actorsOf, layMachine, type MachineConfig } from '../shared/actor/machine.ts'
 import { type LayoutDigests, layoutDifference, layoutDigests } from '../shared/check/layout.ts'
 import type { ActorKind } from '../shared/seam/actors.ts'
+import { giveBaton } from '../shared/seam/batonword.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import { haltMachine } from '../shared/seam/halt.ts'
@@ -51,6 +52,8 @@ export interface BootOptions {
   readonly seed?: number
   /** Cores the machine may count on: its actors spin while no more of them are awake. Default: what the host says. */
   readonly cores?: number
+  /** For a machine whose schedules are controlled: words that a foreign protocol has for its own. */
+  readonly control?: { readonly words: number }
 }
 
 /** How a run ended, over all actors. */
@@ -134,6 +137,7 @@ export class Machine {
       noise: options.noise ?? 0,
       seed: options.seed ?? 1,
       cores: options.cores ?? availableParallelism(),
+      ...(options.control === undefined ? {} : { control: options.control }),
     }
     const { buffer, task } = layMachine(config, hostNowNs)
     const booted = layoutDigests(task.words)
@@ -166,7 +170,8 @@ export class Machine {
    * that dies, throws or stops moving ends the run, and is named in `error`.
    */
   async run(program: Program, onTick: (watch: Watch) => void = () => {}): Promise<RunOutcome> {
-    const watch = new Watch(this.task, this.actorNames)
+    const watch = new Watch(this.task, this.actorNames, program.kind === 'explore')
+    if (program.kind === 'explore') giveBaton(this.task.words, 0)
     const outcomes: (ActorOutcome | undefined)[] = this.actors.map(() => undefined)
     const deaths: string[] = []
     const parts = this.actors.map(async (actor, id) => {

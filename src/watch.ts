@@ -5,10 +5,13 @@
  *   hung       an actor that is not waiting for anybody and has not taken a step for HUNG_LOOKS looks: an endless loop in a
  *              driver. Looks are counted, not milliseconds: when the whole machine stalls, so does the count.
  *   deadlock   a cycle of published waits, the same in CYCLE_LOOKS looks, nobody in it having moved (shared/check/deadlock.ts)
+ *              In a controlled run only one actor moves: hung is then when nobody was handed the baton for so long.
  *   stalled    no operation completed for STALLED_LOOKS looks although nobody is hung: a lost wakeup, or a livelock
  */
 import { describeCycle, findCycle, sameCycle, type WaitCycle } from '../shared/check/deadlock.ts'
+import { regionAt } from '../shared/memory/regions.ts'
 import { actorAt, OP_DONE, PHASE, PHASE_RUNNING, PHASE_WAITING, STEPS, WAIT_KIND } from '../shared/seam/actors.ts'
+import { CURRENT, HEARTBEAT, SCHEDULES_DONE, STEP } from '../shared/seam/batonword.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import { type HaltCause, HaltSignal, haltMachine, haltState } from '../shared/seam/halt.ts'
 import { readLog } from '../shared/seam/log.ts'
@@ -34,6 +37,8 @@ export class Watch {
   onLog: (line: string) => void = (line) => process.stderr.write(`${line}\n`)
 
   private readonly task: Task
+  private readonly controlled: boolean
+  private heartbeat = ''
   private readonly names: readonly string[]
   private readonly steps: number[]
   private readonly still: number[]
@@ -44,8 +49,9 @@ export class Watch {
   private logNext = 0
   private resolveHalted: () => void = () => {}
 
-  constructor(task: Task, names: readonly string[]) {
+  constructor(task: Task, names: readonly string[], controlled = false) {
     this.task = task
+    this.controlled = controlled
     this.names = names
     this.steps = names.map(() => -1)
     this.still = names.map(() => 0)
@@ -59,6 +65,10 @@ export class Watch {
     this.drainLog()
     if (haltState(this.task.words) !== null) {
       this.resolveHalted()
+      return
+    }
+    if (this.controlled) {
+      this.lookForStandstill()
       return
     }
     this.lookForHung()
@@ -100,6 +110,20 @@ export class Watch {
       this.fail('hung', id, 'HMM_ERR_HUNG', `${describeActor(words, id)}, took no step for ${seconds} s: it loops without end`)
       return
     }
+  }
+
+  /** A controlled run tells of deadlocks itself; what it cannot tell is code that reaches no point. */
+  private lookForStandstill(): void {
+    const { words } = this.task
+    const header = regionAt(words, 'scheduler')
+    const now = [HEARTBEAT, STEP, SCHEDULES_DONE, CURRENT].map((word) => words[header + word]).join()
+    this.stalled = now === this.heartbeat ? this.stalled + 1 : 0
+    this.heartbeat = now
+    if (this.stalled < Watch.HUNG_LOOKS) return
+    const seconds = (Watch.HUNG_LOOKS * Watch.INTERVAL_MS) / 1000
+    const id = Math.max(0, words[header + CURRENT] as number)
+    this.fail('hung', id, 'HMM_ERR_HUNG', `${describeActor(words, id)}, took no step for ${seconds} s: it loops without end`)
+    this.resolveHalted()
   }
 
   private lookForDeadlock(): void {

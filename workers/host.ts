@@ -4,8 +4,9 @@
  */
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { expose } from 'comlink'
-import { installOracles, runActor } from '../shared/actor/actor.ts'
+import { installOracles, type Program, runActor } from '../shared/actor/actor.ts'
 import type { ActorApi, ActorSetup, BootOutcome } from '../shared/actor/api.ts'
+import type { ForeignFunctions } from '../shared/actor/subject.ts'
 import { asDriver, registerDriver } from '../shared/device/registry.ts'
 import { registerMm } from '../shared/mm/mm.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
@@ -25,9 +26,9 @@ export function hostActor(): void {
         return refusal(error)
       }
     },
-    run(program) {
+    async run(program) {
       if (task === undefined) return { end: 'failed', code: 'HMM_ERR_BOOT', message: 'run before boot', doing: '', stack: '' }
-      return runActor(task, program)
+      return runActor(task, program, await foreignFunctions(program))
     },
   }
   expose(api, port)
@@ -39,6 +40,12 @@ async function bootTask(setup: ActorSetup): Promise<Task> {
   for (const [device, url] of setup.drivers.entries()) registerDriver(task, device, asDriver(await load(url), url))
   installOracles(task)
   return task
+}
+
+/** The functions of a foreign protocol under exploration. */
+async function foreignFunctions(program: Program): Promise<ForeignFunctions> {
+  if (program.kind !== 'explore' || program.subject.kind !== 'module') return {}
+  return (await import(program.subject.url)) as ForeignFunctions
 }
 
 async function load(url: string): Promise<unknown> {

@@ -5,6 +5,7 @@
  *   program      cpu                         others
  *   sequential   interprets a scenario       serve
  *   stress       leads or joins a workload   serve; engines know its kernel
+ *   explore      a thread of the subject     serve, or a thread; all of them controlled
  */
 import { checkPageGeneration } from '../check/pagegeneration.ts'
 import { checkPermission } from '../check/permission.ts'
@@ -22,14 +23,17 @@ import { AWAKE_AT, NOISE_AT } from '../seam/superblock.ts'
 import { GATE_NOISE, type Task } from '../seam/task.ts'
 import { describeActor } from '../seam/trace.ts'
 import { type Violation, ViolationSignal } from '../seam/violation.ts'
+import { explorePart } from './exploration.ts'
 import { Interpreter } from './interpreter.ts'
 import type { ScenarioLine } from './ops.ts'
 import { joinStress, leadStress, prepareWorkload, type StressShape } from './stress.ts'
+import type { ExploreProgram, ForeignFunctions } from './subject.ts'
 import { WORKLOADS } from './workloads/index.ts'
 
 export type Program =
   | { readonly kind: 'sequential'; readonly lines: readonly ScenarioLine[] }
   | { readonly kind: 'stress'; readonly profile: string; readonly shape: StressShape }
+  | ExploreProgram
 
 /** The answer of one scenario line. */
 export interface Answer {
@@ -52,13 +56,14 @@ export type ActorOutcome =
   | { readonly end: 'failed'; readonly code: string; readonly message: string; readonly doing: string; readonly stack: string }
 
 /** Runs this actor's part of `program` and says how it ended. Everything but a finished cpu program halts the machine. */
-export function runActor(task: Task, program: Program): ActorOutcome {
+export function runActor(task: Task, program: Program, foreign: ForeignFunctions = {}): ActorOutcome {
   const { words, record } = task
   task.halting = false
   task.gate = (words[NOISE_AT] as number) > 0 ? GATE_NOISE : 0
   words[record + PHASE] = PHASE_RUNNING
   quietAdd(task, AWAKE_AT, 1)
   try {
+    if (program.kind === 'explore') return explorePart(task, program, foreign, () => serve(task))
     return part(task, program)
   } catch (thrown) {
     return ended(task, thrown)
@@ -75,7 +80,7 @@ export function installOracles(task: Task): void {
   checkPermission(task)
 }
 
-function part(task: Task, program: Program): ActorOutcome {
+function part(task: Task, program: Exclude<Program, ExploreProgram>): ActorOutcome {
   const kind = task.words[task.record + KIND] as number
   const index = task.words[task.record + INDEX] as number
   const workload = program.kind === 'stress' ? WORKLOADS[program.profile] : undefined
@@ -87,6 +92,16 @@ function part(task: Task, program: Program): ActorOutcome {
       if (index === 0) leadStress(task, workload, program.shape)
       else joinStress(task, workload)
       return { end: 'done' }
+    default:
+      return serve(task)
+  }
+}
+
+/** The loop of an actor that serves others, until the machine halts. */
+function serve(task: Task): never {
+  const index = task.words[task.record + INDEX] as number
+  const kind = KINDS[task.words[task.record + KIND] as number]
+  switch (kind) {
     case 'notifier':
       for (;;) {
         tick(task)
@@ -97,7 +112,7 @@ function part(task: Task, program: Program): ActorOutcome {
     case 'service':
       return serveDevice(task, index)
     default:
-      throw new HmmError('HMM_ERR_CONFIG', `an actor of kind ${KINDS[kind]} has no loop`)
+      throw new HmmError('HMM_ERR_CONFIG', `an actor of kind ${kind} has no loop`)
   }
 }
 

@@ -15,5 +15,5 @@ export interface ActorApi {
   /** Loads the drivers and registers everything lower rooms call. Once. */
   boot(setup: ActorSetup): Promise<BootOutcome>
   /** Runs this actor's part of a program, from start to halt. Does not return to the event loop in between. */
-  run(program: Program): ActorOutcome
+  run(program: Program): Promise<ActorOutcome>
 }

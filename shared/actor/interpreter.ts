@@ -27,9 +27,10 @@ export class Interpreter {
   private readonly task: Task
   readonly processes: Processes
 
-  constructor(task: Task) {
+  /** For a scenario of its own, or for one thread in a process that is there already. */
+  constructor(task: Task, adopted?: Process) {
     this.task = task
-    this.processes = new Processes(task)
+    this.processes = new Processes(task, adopted)
   }
 
   /** Runs one operation and returns its answer. */
@@ -242,7 +243,7 @@ function outcome(result: number): string {
 }
 
 /** The signal a failed access ends with, or null. */
-function accessOutcome(ended: number): string | null {
+export function accessOutcome(ended: number): string | null {
   if (ended === ACCESS.ok) return null
   return ended === ACCESS.sigbus ? 'SIGBUS' : ended === ACCESS.oom ? 'ENOMEM' : 'SIGSEGV'
 }

@@ -20,13 +20,14 @@ import {
   regionAt,
   wordsNeeded,
 } from '../memory/regions.ts'
-import { PAGE_WORDS, WORD_BYTES, type Words } from '../memory/words.ts'
+import { lineAligned, PAGE_WORDS, WORD_BYTES, type Words } from '../memory/words.ts'
 import { GATHER_WORDS } from '../mm/gather.ts'
 import { registerMm } from '../mm/mm.ts'
 import { TLB_WORDS } from '../mm/tlb.ts'
 import { createSlot, NOTIFY_DISPATCHER, NOTIFY_INLINE, SLOT_WORDS } from '../notifier/dispatch.ts'
 import { WINDOW_WORDS, WINDOWS_PER_ACTOR } from '../notifier/windows.ts'
 import { ACTOR_KIND, ACTOR_WORDS, type ActorKind, actorAt, CHANCE, INDEX, KIND, NOISE_CHANCE, ORIGIN } from '../seam/actors.ts'
+import { schedulerWords } from '../seam/batonword.ts'
 import { seedChance } from '../seam/chance.ts'
 import { HmmError } from '../seam/error.ts'
 import { LOG_WORDS } from '../seam/log.ts'
@@ -35,6 +36,7 @@ import { ACTOR_COUNT_AT, CHECKED_AT, CORES_AT, NOISE_AT, NOTIFY_MODE_AT, RCU_EPO
 import { Task } from '../seam/task.ts'
 import { createTraces, DEEP_TRACE, SHALLOW_TRACE, traceWords } from '../seam/trace.ts'
 import { LOCK_GRAPH_WORDS } from '../sync/held.ts'
+import { STAGE_WORDS } from './stage.ts'
 
 export interface MachineConfig {
   /** CPU actors, 1 to 16. */
@@ -59,6 +61,8 @@ export interface MachineConfig {
   readonly seed: number
   /** Cores the machine may count on. */
   readonly cores: number
+  /** Set for a machine whose schedules are controlled: words that a foreign protocol under exploration has for its own. */
+  readonly control?: { readonly words: number }
 }
 
 export const MAX_CPUS = 16
@@ -94,7 +98,8 @@ export function layMachine(
   const buffer = used ?? createBuffer(config.bytes)
   const words: Words = new Int32Array(buffer)
   // Heap objects are zeroed when they are allocated, frames when they are handed to a user: neither has to be cleared here.
-  if (used !== undefined) words.fill(0, 0, regionAt(words, 'heap'))
+  // A controlled machine is cleared to the last word: what it does must not depend on what was there before.
+  if (used !== undefined) words.fill(0, 0, config.control === undefined ? regionAt(words, 'heap') : words.length)
   createRegions(words, sizes)
   writeConfiguration(words, config, actors)
   const task = new Task({ buffer, actor: actors.length - 1, nowNs })
@@ -138,7 +143,8 @@ function checkConfig(config: MachineConfig): void {
 
 function writeConfiguration(words: Words, config: MachineConfig, actors: { kind: ActorKind; index: number }[]): void {
   words[ACTOR_COUNT_AT] = actors.length
-  words[CORES_AT] = config.cores
+  // No core is ever free in controlled mode: spinning for an actor that does not move would be for ever.
+  words[CORES_AT] = config.control === undefined ? config.cores : -1
   words[CHECKED_AT] = config.checked ? 1 : 0
   words[NOISE_AT] = Math.round(config.noise * 0x10000)
   words[NOTIFY_MODE_AT] = config.notify === 'inline' || config.notifiers === 0 ? NOTIFY_INLINE : NOTIFY_DISPATCHER
@@ -174,14 +180,17 @@ function planRegions(config: MachineConfig, actors: number): { sizes: RegionSize
     slots: config.notifiers * SLOT_WORDS,
     devices: config.devices * DEVICE_WORDS,
     locks: LOCK_GRAPH_WORDS,
-    scheduler: 0,
+    scheduler: config.control === undefined ? 0 : schedulerWords(actors),
     stats: actors * COUNTER_WORDS,
     histograms: large ? actors * HISTOGRAM_WORDS : 0,
     gathers: actors * GATHER_WORDS,
     tlbs: actors * TLB_WORDS,
     trace: actors * traceWords(large ? DEEP_TRACE : SHALLOW_TRACE),
     log: large ? LOG_WORDS : 0,
-    programs: RENDEZVOUS_WORDS + actors * LEDGER_WORDS,
+    programs:
+      RENDEZVOUS_WORDS +
+      actors * LEDGER_WORDS +
+      (config.control === undefined ? 0 : STAGE_WORDS + lineAligned(config.control.words)),
     shadow: 0,
     heap: 0,
     frames: frameRegionWords(0),

@@ -91,6 +91,26 @@ export interface ProcessOp {
   readonly process: number
 }
 
+/** Atomic add by a CPU; concurrent scenarios only. */
+export interface AddOp {
+  readonly op: 'add'
+  readonly handle: string
+  readonly page: number
+  readonly value: bigint
+}
+/** Atomic add by a device; concurrent scenarios only. */
+export interface DeviceAddOp {
+  readonly op: 'dadd'
+  readonly device: number
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+  readonly value: bigint
+}
+
+/** An operation of a thread of a concurrent scenario. Device operations of a device thread are commands of its engine. */
+export type ThreadOp = ScenarioOp | AddOp | DeviceAddOp
+
 export type ScenarioOp =
   | MmapOp
   | SpanOp

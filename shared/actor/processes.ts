@@ -43,9 +43,17 @@ export class Processes {
   private readonly all: Process[] = []
   private currentNumber = 0
 
-  /** Starts process 0. Throws HMM_ERR_MEMORY when the machine is too small for one. */
-  constructor(task: Task) {
+  /**
+   * Starts process 0, or works in `adopted`, a process that another actor started. Throws HMM_ERR_MEMORY when the machine is
+   * too small for one.
+   */
+  constructor(task: Task, adopted?: Process) {
     this.task = task
+    if (adopted !== undefined) {
+      this.all[adopted.number] = adopted
+      this.currentNumber = adopted.number
+      return
+    }
     const mm = createMm(task, 0)
     if (mm === NO_MM) throw new HmmError('HMM_ERR_MEMORY', 'the machine has no memory for a first address space')
     this.all.push({ number: 0, mm, handles: new Map(), mirrors: new Map(), nextSlot: 0, alive: true })
@@ -56,6 +64,11 @@ export class Processes {
   current(): Process | null {
     const process = this.all[this.currentNumber]
     return process?.alive === true ? process : null
+  }
+
+  /** Every process, dead ones too. */
+  list(): readonly Process[] {
+    return this.all
   }
 
   get(number: number): Process | undefined {

@@ -61,9 +61,14 @@ export function finishRun(task: Task): void {
   wake(task, 0)
 }
 
+/** The leader waits until every other cpu has finished. */
+export function awaitFinished(task: Task, cpus: number): void {
+  while (atomicLoad(task, at(task.words, FINISHED)) < cpus - 1) park(task, WAIT.work, at(task.words, FINISHED))
+}
+
 /** The leader waits for the other cpus, then stands still until the booting thread has looked at everything. */
 export function standStill(task: Task, cpus: number): void {
-  while (atomicLoad(task, at(task.words, FINISHED)) < cpus - 1) park(task, WAIT.work, at(task.words, FINISHED))
+  awaitFinished(task, cpus)
   atomicStore(task, at(task.words, QUIET), 1)
   while (atomicLoad(task, at(task.words, AUDITED)) === 0) park(task, WAIT.work, at(task.words, AUDITED))
 }

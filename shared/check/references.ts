@@ -30,15 +30,16 @@ import { intervalFirst } from '../sync/intervaltree.ts'
 
 /**
  * Compares every system frame's counts with what address spaces `mms` and their files hold. The machine stands still, and
- * these are all the address spaces there are.
+ * these are all the address spaces
+ * there are. `kept`: files that somebody holds without mapping them.
  */
-export function auditFrames(task: Task, mms: readonly Mm[]): Violation[] {
+export function auditFrames(task: Task, mms: readonly Mm[], kept: readonly File[] = []): Violation[] {
   const maps = new Map<Frame, number>()
   const firstMapping = new Map<Frame, string>()
   /** Holders that are no mappings: page cache, swap cache, exclusive and swap entries. */
   const others = new Map<Frame, number>()
   const found: Violation[] = []
-  const files = new Set<File>()
+  const files = new Set<File>(kept)
   for (const mm of mms) {
     eachEntry(task, mm, (vpn, entry) => {
       const frame = frameHead(task, pteFrame(entry))

@@ -72,7 +72,7 @@ export function auditSums(task: Task, mm: Mm, areas: readonly AuditedArea[]): Vi
 }
 
 /** The frame that holds the content of page `vpn`: the mapped one, a swap slot, or the one in the page cache. */
-function contentFrame(task: Task, mm: Mm, vpn: number): Frame {
+export function contentFrame(task: Task, mm: Mm, vpn: number): Frame {
   const entry = cpuEntry(task, mm, vpn)
   if (pteMapsFrame(entry) || isSwapEntry(entry)) return pteFrame(entry)
   const vma = intervalFirst(task, mmVmas(mm), vpn, vpn) as Vma

@@ -21,7 +21,7 @@
  *   freed by     actor, operation with its pages, and first page of the last free; written before GENERATION is bumped.
  */
 import { regionAt } from '../memory/regions.ts'
-import { LINE_WORDS, PAGE_WORDS, type WordAt } from '../memory/words.ts'
+import { LINE_WORDS, PAGE_WORDS, type WordAt, type Words } from '../memory/words.ts'
 import { actorAt, OP, OP_A, OP_B, ORIGIN } from '../seam/actors.ts'
 import { atomicAdd, atomicAnd, atomicCas, atomicLoad, atomicOr, atomicStore, quietLoad } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
@@ -139,6 +139,13 @@ export function frameGeneration(task: Task, frame: Frame): number {
 /** As frameGeneration, for the oracles' own bookkeeping: no schedule point. */
 export function frameGenerationQuiet(task: Task, frame: Frame): number {
   return quietLoad(task, frameAt(task, frame) + GENERATION)
+}
+
+/** May the frame's bytes differ from what they were when all records were as in `then`, words at the same indexes? */
+export function frameMayDiffer(task: Task, frame: Frame, then: Words): boolean {
+  const { words } = task
+  const at = frameAt(task, frame)
+  return words[at + REF] !== 0 || then[at + REF] !== 0 || words[at + GENERATION] !== then[at + GENERATION]
 }
 
 export function frameFlags(task: Task, frame: Frame): number {

@@ -9,6 +9,7 @@
 
 import type { Words } from '../memory/words.ts'
 import { actorAt, PARK } from './actors.ts'
+import { giveBaton, isControllable } from './batonword.ts'
 import { PARK_TOKEN } from './parkword.ts'
 import { ACTOR_COUNT_AT, HALT_AT } from './superblock.ts'
 
@@ -33,6 +34,7 @@ export function haltMachine(words: Words, cause: HaltCause, actor: number): bool
     const park = actorAt(words, id) + PARK
     Atomics.store(words, park, PARK_TOKEN)
     Atomics.notify(words, park)
+    if (isControllable(words)) giveBaton(words, id)
   }
   return first
 }

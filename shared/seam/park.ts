@@ -61,7 +61,9 @@ export function park(task: Task, kind: number, on: WordAt): void {
   const at = record + PARK
   if (task.gate !== 0) slowPoint(task, POINT_RMW, at)
   tick(task)
-  if (!spinForToken(task, at) && Atomics.compareExchange(words, at, PARK_EMPTY, PARK_ASLEEP) === PARK_EMPTY) {
+  if (task.baton !== null) {
+    task.baton.sleep()
+  } else if (!spinForToken(task, at) && Atomics.compareExchange(words, at, PARK_EMPTY, PARK_ASLEEP) === PARK_EMPTY) {
     Atomics.sub(words, AWAKE_AT, 1)
     while (Atomics.load(words, at) === PARK_ASLEEP) Atomics.wait(words, at, PARK_ASLEEP)
     Atomics.add(words, AWAKE_AT, 1)
@@ -103,7 +105,9 @@ export function nap(task: Task, ns: number): void {
   const at = record + PARK
   if (task.gate !== 0) slowPoint(task, POINT_RMW, at)
   tick(task)
-  if (Atomics.compareExchange(words, at, PARK_EMPTY, PARK_ASLEEP) === PARK_EMPTY) {
+  if (task.baton !== null) {
+    task.baton.nap(ns)
+  } else if (Atomics.compareExchange(words, at, PARK_EMPTY, PARK_ASLEEP) === PARK_EMPTY) {
     Atomics.sub(words, AWAKE_AT, 1)
     Atomics.wait(words, at, PARK_ASLEEP, ns / 1e6)
     Atomics.add(words, AWAKE_AT, 1)
@@ -118,8 +122,12 @@ export function nap(task: Task, ns: number): void {
  * not pay for a notify at every access). `tries` counts the caller's rounds; after RELAX_SPINS of them the core is given
  * away for a moment, because the awaited actor may be waiting for just this core.
  */
-export function relax(task: Task, _at: WordAt, tries: number): void {
+export function relax(task: Task, at: WordAt, tries: number): void {
   tick(task)
+  if (task.baton !== null) {
+    task.baton.spin(at)
+    return
+  }
   if (tries < RELAX_SPINS && coreIsFree(task)) return
   Atomics.sub(task.words, AWAKE_AT, 1)
   Atomics.wait(task.words, task.record + NAP_WORD, 0, RELAX_NAP_MS)

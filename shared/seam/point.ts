@@ -27,8 +27,9 @@ export function point(task: Task, kind: number, at: WordAt): void {
 }
 
 /** The part of a point behind the branch. Only the seam calls it. */
-export function slowPoint(task: Task, _kind: number, _at: WordAt): void {
-  if ((task.gate & GATE_NOISE) !== 0) noise(task)
+export function slowPoint(task: Task, kind: number, at: WordAt): void {
+  if (task.baton !== null) task.baton.point(kind, at)
+  else if ((task.gate & GATE_NOISE) !== 0) noise(task)
 }
 
 /**

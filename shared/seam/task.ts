@@ -14,6 +14,14 @@ import { CHECKED_AT } from './superblock.ts'
 export const GATE_NOISE = 1
 export const GATE_CONTROL = 2
 
+/** What a controlled actor does instead of running free, spinning and sleeping (seam/control.ts). */
+export interface ControlPort {
+  point(kind: number, at: WordAt): void
+  sleep(): void
+  nap(ns: number): void
+  spin(at: WordAt): void
+}
+
 export interface TaskOptions {
   readonly buffer: SharedArrayBuffer
   /** Actor number of the calling thread. */
@@ -27,13 +35,16 @@ export class Task {
   readonly words: Words
   readonly id: number
   readonly record: ActorAt
-  readonly nowNs: () => number
+  /** The clock: the host's, or in controlled mode the scheduler's. */
+  nowNs: () => number
   /** Upward calls, registered when the worker boots (seam/optable.ts). */
   readonly tables: OpTables = new Map()
   /** What the oracles want to hear about (shared/check fills it). */
   probes: ProbeTable = emptyProbes()
   /** GATE_* bits. 0 in a plain free run, so that a point costs one predictable branch. */
   gate = 0
+  /** Set while this actor is controlled, together with GATE_CONTROL. */
+  baton: ControlPort | null = null
   /** Held-lock, order and object-lifetime checks are on. */
   checked = false
   /** Set while HaltSignal unwinds: unlocking becomes a no-op. */

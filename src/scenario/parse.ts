@@ -3,7 +3,7 @@
  * recorded. The language is described in test/conformance/FORMAT.md. Every mistake is one sentence with file and line.
  */
 import type { z } from 'zod'
-import type { ScenarioLine, ScenarioOp } from '../../shared/actor/ops.ts'
+import type { ScenarioLine, ScenarioOp, ThreadOp } from '../../shared/actor/ops.ts'
 import { InputError } from './error.ts'
 import * as token from './tokens.ts'
 
@@ -45,7 +45,8 @@ export function isConcurrent(text: string): boolean {
   return first?.startsWith('scenario ') === true
 }
 
-class Place {
+/** Where a line stands, for the sentence about what is wrong with it. */
+export class Place {
   readonly file: string
   readonly line: number
   constructor(file: string, line: number) {
@@ -59,7 +60,7 @@ class Place {
 }
 
 /** The words of one line, taken one by one. */
-class Words {
+export class Words {
   private readonly place: Place
   private readonly op: string
   private readonly words: string[]
@@ -92,19 +93,26 @@ class Words {
   }
 }
 
-function parseLine(place: Place, line: string): ScenarioLine {
+/** Parses one line of a sequential scenario. */
+export function parseLine(place: Place, line: string): ScenarioLine {
   const parts = `${line} `.split(' => ') // the blank: an arrow at the end is one without a result
   if (parts.length > 2) place.fail('" => " may occur once in a line')
-  const [name = '', ...rest] = (parts[0] ?? '').trim().split(/\s+/)
-  const parse = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined
-  if (parse === undefined)
-    place.fail(`unknown operation ${JSON.stringify(name)}; known are ${Object.keys(OPERATIONS).join(', ')}`)
-  const words = new Words(place, name, rest)
-  const op = parse(words)
-  words.end()
+  const op = parseOperation(place, parts[0] ?? '', OPERATIONS)
   const expected = parts[1]?.trim()
   if (expected === '') place.fail('nothing follows "=>"')
   return expected === undefined ? { line: place.line, op } : { line: place.line, op, expected }
+}
+
+/** Parses the operation `text` names, one of those in `operations`. */
+export function parseOperation<O>(place: Place, text: string, operations: Readonly<Record<string, (words: Words) => O>>): O {
+  const [name = '', ...rest] = text.trim().split(/\s+/)
+  const parse = Object.hasOwn(operations, name) ? operations[name] : undefined
+  if (parse === undefined)
+    place.fail(`unknown operation ${JSON.stringify(name)}; known are ${Object.keys(operations).join(', ')}`)
+  const words = new Words(place, name, rest)
+  const op = parse(words)
+  words.end()
+  return op
 }
 
 const handle = (w: Words) => w.take(token.handle, 'a HANDLE')
@@ -117,6 +125,10 @@ const prot = (w: Words) => w.take(token.prot, 'PROT')
 
 function deviceSpan<const O extends string>(op: O) {
   return (w: Words) => ({ op, device: device(w), handle: handle(w), page: page(w), pages: pages(w) })
+}
+
+function deviceWrite<const O extends string>(op: O) {
+  return (w: Words) => ({ op, device: device(w), handle: handle(w), page: page(w), pages: pages(w), value: value(w) })
 }
 
 function deviceFile<const O extends string>(op: O) {
@@ -154,7 +166,7 @@ const OPERATIONS: Readonly<Record<string, (words: Words) => ScenarioOp>> = {
   store: (w) => ({ op: 'store', handle: handle(w), page: page(w), value: value(w) }),
   load: (w) => ({ op: 'load', handle: handle(w), page: page(w) }),
   dread: deviceSpan('dread'),
-  dwrite: (w) => ({ op: 'dwrite', device: device(w), handle: handle(w), page: page(w), pages: pages(w), value: value(w) }),
+  dwrite: deviceWrite('dwrite'),
   snapshot: deviceSpan('snapshot'),
   migrate_dev: deviceSpan('migrate_dev'),
   migrate_sys: deviceSpan('migrate_sys'),
@@ -166,4 +178,21 @@ const OPERATIONS: Readonly<Record<string, (words: Words) => ScenarioOp>> = {
   fork: () => ({ op: 'fork' }),
   proc: (w) => ({ op: 'proc', process: w.take(token.process, 'a process number') }),
   exit: (w) => ({ op: 'exit', process: w.take(token.process, 'a process number') }),
+}
+
+/** Operations of a cpu thread in a concurrent scenario: what a sequential one has, but for processes and devices' files. */
+export const CPU_THREAD_OPERATIONS: Readonly<Record<string, (words: Words) => ThreadOp>> = {
+  ...without(['fork', 'proc', 'exit', 'open', 'close', 'release']),
+  add: (w) => ({ op: 'add', handle: handle(w), page: page(w), value: value(w) }),
+}
+
+/** Commands of a device thread's engine. */
+export const DEVICE_THREAD_OPERATIONS: Readonly<Record<string, (words: Words) => ThreadOp>> = {
+  dread: deviceSpan('dread'),
+  dwrite: deviceWrite('dwrite'),
+  dadd: deviceWrite('dadd'),
+}
+
+function without(names: readonly string[]): Record<string, (words: Words) => ScenarioOp> {
+  return Object.fromEntries(Object.entries(OPERATIONS).filter(([name]) => !names.includes(name)))
 }

@@ -12,7 +12,7 @@ export default defineDriver({
     if (dev.blockable(range)) dev.lock(mirror)
     else if (!dev.tryLock(mirror)) return false
     const iterator = dev.iterate(mirror)
-    let mapped = false
+    let mapped = dev.last(range) - dev.start(range) > 4096 // an exit: all of the address space, not looked through
     for (let page = dev.start(range); page <= dev.last(range) && !mapped; page++) mapped = dev.entry(iterator, page) !== 0
     iterator.finish()
     if (mapped) {

@@ -13,6 +13,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const ROOMS = [
   'shared/memory',
   'shared/seam',
+  'shared/sched',
   'shared/sync',
   'shared/frame',
   'shared/notifier',

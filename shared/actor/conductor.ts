@@ -1,0 +1,203 @@
+/**
+ * The conductor: what happens when no actor can move. It runs on whichever actor noticed, with the baton in its hand.
+ *
+ *   prologue is over    the machine is kept; the first schedule begins
+ *   schedule is over    everybody finished: the oracles look; then teardown, or the machine is wound back for the next one
+ *   somebody waits      nobody can wake it: a deadlock, or a wake-up that was lost
+ *
+ * At rest are: threads at their gate, servers asleep because there is nothing to do.
+ */
+
+import { auditFrames, auditInventory } from '../check/references.ts'
+import { checkDeadlock } from '../check/stuck.ts'
+import { checkSubset } from '../check/subset.ts'
+import { reapDeferred } from '../frame/deferred.ts'
+import type { WordAt, Words } from '../memory/words.ts'
+import { NO_FILE } from '../mm/file.ts'
+import { dfsAdvance } from '../sched/dfs.ts'
+import { BASELINE } from '../sched/pct.ts'
+import { makeScheduler } from '../sched/strategy.ts'
+import { ACTOR_KIND, actorAt, KIND, WAIT_KIND } from '../seam/actors.ts'
+import * as w from '../seam/batonword.ts'
+import { seedChance } from '../seam/chance.ts'
+import { type Baton, RUN_PHASE, type Scheduler } from '../seam/control.ts'
+import { HaltSignal, haltMachine } from '../seam/halt.ts'
+import { WAIT } from '../seam/park.ts'
+import { unwind } from '../seam/point.ts'
+import { ACTOR_COUNT_AT } from '../seam/superblock.ts'
+import { GATE_CONTROL, type Task } from '../seam/task.ts'
+import { type Violation, ViolationSignal, violation } from '../seam/violation.ts'
+import { unmet } from './expectation.ts'
+import { Reel } from './reel.ts'
+import { foreignAt, handlesOnStage, spacesOnStage } from './stage.ts'
+import { call, type ExploreProgram, type ForeignFunctions, hasThread } from './subject.ts'
+
+/** One actor's end of it: all of them share what they know through the buffer. */
+export class Conductor {
+  private readonly task: Task
+  private readonly baton: Baton
+  private readonly program: ExploreProgram
+  private readonly foreign: ForeignFunctions
+  private readonly reel: Reel
+  private readonly scheduler: Scheduler
+  private readonly before: ReadonlyMap<string, number>
+
+  constructor(task: Task, baton: Baton, program: ExploreProgram, foreign: ForeignFunctions) {
+    this.task = task
+    this.baton = baton
+    this.program = program
+    this.foreign = foreign
+    this.reel = new Reel(task, program.reel)
+    this.scheduler = makeScheduler(task.words, program.strategy)
+    this.before = new Map(program.inventory)
+  }
+
+  /** Nobody can move. Afterwards somebody can; or it throws, and the run is over. */
+  quiet(): void {
+    const { task } = this
+    const phase = task.words[this.baton.header + w.PHASE_OF_RUN]
+    // What the oracles look at is no step of the schedule.
+    task.gate = 0
+    if (!this.isAtRest()) this.report(checkDeadlock(task))
+    if (phase === RUN_PHASE.prologue) this.begin(this.program.strategy.name === 'pct' ? BASELINE : this.program.first, true)
+    else if (phase === RUN_PHASE.schedule) this.scheduleIsOver()
+    else this.teardownIsOver()
+    task.gate = GATE_CONTROL
+  }
+
+  private isAtRest(): boolean {
+    const { words } = this.task
+    for (let id = 0; id < (words[ACTOR_COUNT_AT] as number) - 1; id++) {
+      if (this.baton.status(id) === w.GATED) continue
+      const record = actorAt(words, id)
+      const wait = words[record + WAIT_KIND]
+      const idle = words[record + KIND] === ACTOR_KIND.engine ? WAIT.ring : WAIT.work
+      if (words[record + KIND] === ACTOR_KIND.cpu || wait !== idle) return false
+    }
+    return true
+  }
+
+  private scheduleIsOver(): void {
+    const { task, program, baton } = this
+    const { words } = task
+    const { header } = baton
+    baton.closeSegment()
+    if (program.timeoutsOff && (words[header + w.TIMEOUTS] as number) > 0)
+      violation(task, 'DLK', 'nobody could move before a timeout, and the scenario has timeouts off')
+    if (program.subject.kind === 'scenario') this.auditMachine()
+    else if (program.subject.check !== undefined) this.runCheck(program.subject.check)
+    const number = words[header + w.SCHEDULE] as number
+    const turn = Math.floor((number - program.first) / program.stride)
+    const due = program.teardownEvery > 0 && turn % program.teardownEvery === 0
+    if (due && program.subject.kind === 'scenario') {
+      words[header + w.PHASE_OF_RUN] = RUN_PHASE.teardown
+      this.openGates(true)
+    } else this.next()
+  }
+
+  private auditMachine(): void {
+    const { task, program } = this
+    const { words } = task
+    if (program.subject.kind !== 'scenario') return
+    const files = [...handlesOnStage(words).values()].map(({ file }) => file).filter((file) => file !== NO_FILE)
+    const found: Violation[] = [...checkSubset(task, program.devices), ...auditFrames(task, spacesOnStage(words), files)]
+    this.report(found[0])
+    const wrong = unmet(task, program.subject.expect)
+    if (wrong !== null) violation(task, 'LIN', wrong)
+  }
+
+  private runCheck(name: string): void {
+    try {
+      call(this.foreign, name)(this.task, foreignAt(this.task.words))
+    } catch (error) {
+      if (error instanceof HaltSignal || error instanceof ViolationSignal) throw error
+      violation(this.task, 'LIN', error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  private teardownIsOver(): void {
+    reapDeferred(this.task)
+    this.report(auditInventory(this.task, this.before)[0])
+    this.next()
+  }
+
+  private report(found: Violation | undefined): void {
+    if (found !== undefined) violation(this.task, found.oracle, found.message, found)
+  }
+
+  /** Counts the schedule that is over, and begins the next one or ends the run. */
+  private next(): void {
+    const { task, program } = this
+    const { words } = task
+    const { header } = this.baton
+    const steps = words[header + w.STEP] as number
+    addTo(words, header + w.ALL_STEPS, steps)
+    addTo(words, header + w.ALL_SWITCHES, words[header + w.SWITCHES] as number)
+    words[header + w.MAX_STEPS] = Math.max(steps, words[header + w.MAX_STEPS] as number)
+    const number = words[header + w.SCHEDULE] as number
+    if (words[header + w.SCHEDULES_DONE] === 0) words[header + w.BASE_STEPS] = steps
+    const done = (words[header + w.SCHEDULES_DONE] as number) + 1
+    words[header + w.SCHEDULES_DONE] = done
+    if (program.strategy.name === 'dfs') dfsAdvance(words)
+    if (done >= program.count || words[header + w.EXHAUSTED] === 1) {
+      words[header + w.PHASE_OF_RUN] = RUN_PHASE.over
+      haltMachine(words, 'finished', task.id)
+      unwind(task)
+    }
+    this.reel.restore()
+    this.begin(number === BASELINE ? program.first : number + program.stride, false)
+  }
+
+  private begin(number: number, keep: boolean): void {
+    const { task, program } = this
+    const { words } = task
+    const { header } = this.baton
+    if (keep) this.reel.take()
+    for (const at of PER_SCHEDULE) words[header + at] = 0
+    words[header + w.STEP_LIMIT] = program.stepLimit
+    words[header + w.FAIR_FROM] = program.stepLimit >> 1
+    words[header + w.CURRENT] = -1
+    words[header + w.SCHEDULE] = number
+    words[header + w.PHASE_OF_RUN] = RUN_PHASE.schedule
+    seedChance(words, header + w.RUN_CHANCE, program.strategy.seed, number)
+    this.scheduler.begin()
+    this.openGates(false)
+  }
+
+  /** Lets the threads go on; in a teardown, all cpus. */
+  private openGates(teardown: boolean): void {
+    const { subject } = this.program
+    const { words } = this.task
+    for (let id = 0; id < (words[ACTOR_COUNT_AT] as number) - 1; id++) {
+      const record = actorAt(words, id)
+      if (teardown ? words[record + KIND] === ACTOR_KIND.cpu : hasThread(subject, words, id)) this.baton.open(id)
+    }
+  }
+}
+
+/** Header words that begin anew with each schedule. */
+const PER_SCHEDULE = [
+  w.STEP,
+  w.SWITCHES,
+  w.PREEMPTIONS,
+  w.HASH_A,
+  w.HASH_B,
+  w.NOW_US,
+  w.SEGMENTS,
+  w.SEGMENTS_FULL,
+  w.PASSES,
+  w.TIMEOUTS,
+  w.DIVERGED,
+  w.LASSO,
+  w.LASSO_HASH,
+  w.LASSO_STEP,
+  w.LASSO_ROUNDS,
+  w.LASSO_LOOKS,
+] as const
+
+/** Adds to a sum of two words: the low 31 bits, then the rest. */
+function addTo(words: Words, at: WordAt, amount: number): void {
+  const sum = (words[at] as number) + amount
+  words[at] = sum % 2 ** 31
+  words[at + 1] = (words[at + 1] as number) + Math.floor(sum / 2 ** 31)
+}

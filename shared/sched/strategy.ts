@@ -1,0 +1,38 @@
+/**
+ * Strategies by name, and what each is told. A strategy is made anew in every worker; all it knows between two decisions is
+ * in the buffer, in the scheduler region.
+ */
+import type { Words } from '../memory/words.ts'
+import type { Scheduler } from '../seam/control.ts'
+import { dfsScheduler } from './dfs.ts'
+import { pctScheduler } from './pct.ts'
+import { randomScheduler } from './random.ts'
+import { replayScheduler } from './replay.ts'
+
+export type StrategyName = 'random' | 'pct' | 'dfs' | 'replay'
+
+export interface Strategy {
+  readonly name: StrategyName
+  /** Of all chance; with the number of a schedule it decides that schedule. */
+  readonly seed: number
+  /** pct: ordering constraints that a schedule can meet. */
+  readonly depth: number
+  /** dfs: most switches away from an actor that could have gone on. */
+  readonly preemptions: number
+  /** replay: follow the segments loosely, going on without preemption where they do not fit. */
+  readonly loose: boolean
+}
+
+/** The scheduler of a strategy, over the state in `words`. */
+export function makeScheduler(words: Words, strategy: Strategy): Scheduler {
+  switch (strategy.name) {
+    case 'random':
+      return randomScheduler(words)
+    case 'pct':
+      return pctScheduler(words, strategy.depth)
+    case 'dfs':
+      return dfsScheduler(words, strategy.preemptions)
+    case 'replay':
+      return replayScheduler(words, strategy.loose)
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The step log of one controlled schedule: every access in order, with the value before and after. Kept outside the machine's
+ * buffer, in one of its own that all actors are handed, so that logging moves no record of the machine and a logged run takes
+ * the same steps as an unlogged one. Written by whoever has the baton.
+ *
+ *   word   0        1          2 ...
+ *        +--------+----------+-------------------------------------------------------------+
+ *        | COUNT  | OPEN     | entries x (ACTOR, KIND, AT, BEFORE, AFTER, OP, OP_A, OP_B, WHY) |
+ *        +--------+----------+-------------------------------------------------------------+
+ *
+ *   WHY     where another actor moved before: why it no longer does. Its WAIT kind, or one of the values below.
+ *   COUNT   accesses so far; when there are more than fit, the oldest are overwritten.
+ *   OPEN    1 while AFTER of the last entry is not known yet: it is what the word holds at the next point of anybody.
+ */
+import type { WordAt, Words } from '../memory/words.ts'
+import { actorAt, OP, OP_A, OP_B, PHASE, PHASE_IDLE, PHASE_WAITING, WAIT_KIND } from './actors.ts'
+
+const COUNT = 0
+const OPEN = 1
+const FIRST = 2
+const ENTRY_WORDS = 9
+
+/** WHY: the same actor goes on; the one before could have gone on; it has finished. Otherwise -1 - its WAIT kind. */
+export const WHY_SAME = 0
+export const WHY_PREEMPTED = 1
+export const WHY_FINISHED = 2
+
+export interface LoggedStep {
+  /** Number in the schedule, from 1. */
+  readonly step: number
+  readonly actor: number
+  /** POINT_LOAD, POINT_STORE or POINT_RMW. */
+  readonly kind: number
+  readonly at: WordAt
+  readonly before: number
+  readonly after: number
+  /** The operation its actor was in, with first page and number of pages. */
+  readonly op: number
+  readonly page: number
+  readonly pages: number
+  /** Why the actor of the step before does not move: a WHY value, or -1 - its WAIT kind. */
+  readonly why: number
+}
+
+/** The log in `buffer`: written by controlled actors, read when they have stopped. */
+export class StepLog {
+  private readonly entries: Int32Array
+  private readonly capacity: number
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.entries = new Int32Array(buffer)
+    this.capacity = Math.floor((this.entries.length - FIRST) / ENTRY_WORDS)
+  }
+
+  /** Bytes of a log with room for `steps` steps. */
+  static bytes(steps: number): number {
+    return (FIRST + steps * ENTRY_WORDS) * 4
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.entries.fill(0, 0, FIRST)
+  }
+
+  accessBegins(words: Words, actor: number, kind: number, at: WordAt, value: number): void {
+    const { entries } = this
+    const entry = this.slot(entries[COUNT] as number)
+    const record = actorAt(words, actor)
+    entries[entry] = actor
+    entries[entry + 1] = kind
+    entries[entry + 2] = at
+    entries[entry + 3] = value
+    entries[entry + 4] = value
+    entries[entry + 5] = words[record + OP] as number
+    entries[entry + 6] = words[record + OP_A] as number
+    entries[entry + 7] = words[record + OP_B] as number
+    entries[entry + 8] = this.whyOf(words, actor)
+    entries[COUNT] = (entries[COUNT] as number) + 1
+    entries[OPEN] = 1
+  }
+
+  /** Somebody stands at a point, or cannot go on: the last access has been made. */
+  accessDone(words: Words): void {
+    const { entries } = this
+    if (entries[OPEN] === 0) return
+    const entry = this.slot((entries[COUNT] as number) - 1)
+    entries[entry + 4] = words[entries[entry + 2] as number] as number
+    entries[OPEN] = 0
+  }
+
+  /** The steps that are remembered, oldest first. */
+  steps(): LoggedStep[] {
+    const { entries, capacity } = this
+    const count = entries[COUNT] as number
+    const steps: LoggedStep[] = []
+    for (let i = Math.max(0, count - capacity); i < count; i++) {
+      const entry = this.slot(i)
+      const [actor = 0, kind = 0, at = 0, before = 0, after = 0, op = 0, page = 0, pages = 0, why = 0] = entries.subarray(
+        entry,
+        entry + ENTRY_WORDS,
+      )
+      steps.push({ step: i + 1, actor, kind, at, before, after, op, page: page >>> 0, pages, why })
+    }
+    return steps
+  }
+
+  private whyOf(words: Words, actor: number): number {
+    const { entries } = this
+    const count = entries[COUNT] as number
+    const before = count === 0 ? actor : (entries[this.slot(count - 1)] as number)
+    if (before === actor) return WHY_SAME
+    const record = actorAt(words, before)
+    const phase = words[record + PHASE]
+    if (phase === PHASE_WAITING) return -1 - (words[record + WAIT_KIND] as number)
+    return phase === PHASE_IDLE ? WHY_FINISHED : WHY_PREEMPTED
+  }
+
+  private slot(index: number): number {
+    return FIRST + (index % this.capacity) * ENTRY_WORDS
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Names of words, for people: what a word of the buffer is, and what its value means. Looked up in the machine as it was when the
+ * threads started and as it is at the end, because what is between may have been made or freed meanwhile. Words without a name
+ * here are the machinery below the protocol (allocators, queues, rings): they are not shown.
+ */
+
+import { runMm } from '../../shared/actor/rendezvous.ts'
+import { foreignAt, handlesOnStage, mirrorsOnStage } from '../../shared/actor/stage.ts'
+import { flushGenerationAt, replayAt } from '../../shared/device/record.ts'
+import { type Frame, frameData } from '../../shared/frame/frames.ts'
+import { mirrorRoot, mirrorSub } from '../../shared/hmm/mirror.ts'
+import { type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../../shared/hmm/mirrorpte.ts'
+import { mirrorWalk } from '../../shared/hmm/mirrortable.ts'
+import { regionAt, regionWords } from '../../shared/memory/regions.ts'
+import { PAGE_WORDS, type WordAt } from '../../shared/memory/words.ts'
+import { mmFlushGen, mmRoot } from '../../shared/mm/mm.ts'
+import { entryAt, findLeaf, LEAF_LEVEL, NO_TABLE } from '../../shared/mm/pagetable.ts'
+import { pteFrame, ptePresent, pteWritable } from '../../shared/mm/pte.ts'
+import { type Mm, mmapSem, mmSubscriptions } from '../../shared/notifier/mmhead.ts'
+import { actorAt, actorName, INSIDE } from '../../shared/seam/actors.ts'
+import { ACTOR_COUNT_AT } from '../../shared/seam/superblock.ts'
+import type { Task } from '../../shared/seam/task.ts'
+import { pageName } from '../../shared/seam/trace.ts'
+import { rcuReadLock, rcuReadUnlock } from '../../shared/sync/rcu.ts'
+
+export interface WordName {
+  readonly name: string
+  /** What a value of the word means. */
+  show(value: number): string
+}
+
+/** Pages of one handle that get names. */
+const MAX_NAMED_PAGES = 64
+
+export class Names {
+  private readonly known = new Map<WordAt, WordName>()
+  private readonly task: Task
+  private readonly foreign: boolean
+
+  /** `states` are views of the same machine at several moments; `foreign`: a protocol of somebody else's was explored. */
+  constructor(states: readonly Task[], foreign: boolean) {
+    this.task = states.at(-1) as Task
+    this.foreign = foreign
+    for (const state of states) this.learn(state)
+  }
+
+  /** The name of a word, or null for machinery. */
+  of(at: WordAt): WordName | null {
+    const known = this.known.get(at)
+    if (known !== undefined) return known
+    const { words } = this.task
+    if (this.foreign) {
+      const first = foreignAt(words)
+      const end = regionAt(words, 'programs') + regionWords(words, 'programs')
+      return at >= first && at < end ? { name: `word ${at - first}`, show: String } : null
+    }
+    const bytes = regionAt(words, 'bytes')
+    if (at >= bytes && at < bytes + regionWords(words, 'bytes')) {
+      const frame = Math.floor((at - bytes) / PAGE_WORDS)
+      return { name: `frame ${frame}, word ${(at - bytes) % PAGE_WORDS}`, show: (value) => String(value >>> 0) }
+    }
+    return null
+  }
+
+  private learn(state: Task): void {
+    const { words } = state
+    for (let id = 0; id < (words[ACTOR_COUNT_AT] as number); id++) {
+      this.name(actorAt(words, id) + INSIDE, `${actorName(words, id)} is inside an access`, (value) => (value & 1 ? 'yes' : 'no'))
+    }
+    const mm = runMm(state)
+    if (mm === 0) return
+    this.name(mmapSem(mm), 'mmap_sem', semaphore)
+    const subs = mmSubscriptions(mm)
+    this.name(subs + 1, 'invalidation sequence', String)
+    this.name(mmFlushGen(mm), 'CPU flush generation', String)
+    for (const [device, mirror] of mirrorsOnStage(words)) {
+      this.name(mirrorSub(mirror) + 6, `sequence of device ${device}`, String)
+      this.name(mirror + 16, `update lock of device ${device}`, (value) => owner(state, value))
+      this.name(flushGenerationAt(state, device), `flush generation of device ${device}`, String)
+      this.name(replayAt(state, device), `replays of device ${device}`, String)
+    }
+    for (const { start, pages } of handlesOnStage(words).values()) {
+      for (let vpn = start; vpn < start + Math.min(pages, MAX_NAMED_PAGES); vpn++) this.learnPage(state, mm, vpn)
+    }
+  }
+
+  private learnPage(state: Task, mm: Mm, vpn: number): void {
+    rcuReadLock(state)
+    const leaf = findLeaf(state, mmRoot(state, mm), vpn)
+    if (leaf !== NO_TABLE) this.name(entryAt(leaf, LEAF_LEVEL, vpn), `page table entry of ${pageName(vpn)}`, cpuEntry)
+    for (const [device, mirror] of mirrorsOnStage(state.words)) {
+      const at = mirrorWalk(state, mirrorRoot(state, mirror), vpn)
+      if (at !== 0) this.name(at, `device ${device}'s entry of ${pageName(vpn)}`, deviceEntry)
+    }
+    rcuReadUnlock(state)
+  }
+
+  private name(at: WordAt, name: string, show: (value: number) => string): void {
+    this.known.set(at, { name, show })
+  }
+
+  /** First word of a frame's bytes. */
+  dataOf(frame: number): WordAt {
+    return frameData(this.task, frame as Frame)
+  }
+}
+
+function cpuEntry(entry: number): string {
+  if (entry === 0) return 'none'
+  if (!ptePresent(entry)) return `not present (${entry >>> 0})`
+  return `frame ${pteFrame(entry)}, ${pteWritable(entry) ? 'rw' : 'r'}`
+}
+
+function deviceEntry(entry: number): string {
+  const pte = entry as MirrorPte
+  return mirrorValid(pte) ? `frame ${mirrorPteFrame(pte)}, ${mirrorWritable(pte) ? 'rw' : 'r'}` : 'none'
+}
+
+function semaphore(count: number): string {
+  const parts = [
+    ...(count & 1 ? ['a writer'] : []),
+    ...(count >> 8 > 0 ? [`${count >> 8} reader${count >> 8 > 1 ? 's' : ''}`] : []),
+    ...(count & 2 ? ['somebody waits'] : []),
+  ]
+  return parts.length === 0 ? 'free' : parts.join(', ')
+}
+
+function owner(state: Task, word: number): string {
+  const id = (word & 255) - 1
+  return id < 0 ? 'free' : `held by ${actorName(state.words, id)}`
+}

@@ -1,0 +1,209 @@
+/**
+ * Controlled runs of one subject on one machine: each begins on a machine laid out anew, with the same workers, and tells how
+ * it ended and by which schedule.
+ */
+import type { ExploreProgram, Subject } from '../../shared/actor/subject.ts'
+import { cpusOf } from '../../shared/actor/subject.ts'
+import { takeInventory } from '../../shared/check/references.ts'
+import { regionAt } from '../../shared/memory/regions.ts'
+import type { Words } from '../../shared/memory/words.ts'
+import { loadSchedule, type Segment } from '../../shared/sched/replay.ts'
+import type { Strategy } from '../../shared/sched/strategy.ts'
+import * as w from '../../shared/seam/batonword.ts'
+import { haltMachine } from '../../shared/seam/halt.ts'
+import type { Task } from '../../shared/seam/task.ts'
+import type { Violation } from '../../shared/seam/violation.ts'
+import { RunFailure } from '../failure.ts'
+import { type DeviceOptions, Machine } from '../machine.ts'
+import { InputError } from '../scenario/error.ts'
+
+/** What the machine of an exploration is booted with. */
+export interface Stage {
+  readonly subject: Subject
+  /** Where its text came from, for errors. */
+  readonly file: string
+  readonly devices: readonly DeviceOptions[]
+  readonly notify: 'dispatcher' | 'inline'
+  readonly timeoutsOff: boolean
+  readonly bytes?: number
+  /** Words that a foreign protocol has for its own. */
+  readonly words?: number
+  readonly swapPages?: number
+  /** False: nothing is taken down, not in replays either. */
+  readonly teardown?: boolean
+}
+
+/** One run. */
+export interface ControlledRun {
+  readonly strategy: Strategy
+  readonly first?: number
+  readonly count: number
+  readonly stride?: number
+  /** replay: the schedule to follow. */
+  readonly schedule?: readonly Segment[]
+  readonly teardownEvery?: number
+  readonly log?: SharedArrayBuffer
+  readonly onTick?: (counts: Counts) => void
+  readonly signal?: AbortSignal
+}
+
+/** How much a run did. */
+export interface Counts {
+  readonly schedules: number
+  readonly steps: number
+  readonly switches: number
+  readonly baseSteps: number
+  readonly maxSteps: number
+}
+
+/** How a run ended. */
+export interface RunReport extends Counts {
+  readonly violation: Violation | null
+  /** Number of the last schedule, its segments, and how long it was. With a violation, that is the one that shows it. */
+  readonly number: number
+  readonly schedule: readonly Segment[]
+  readonly scheduleSteps: number
+  readonly preemptions: number
+  /** False when the schedule had more segments than are recorded. */
+  readonly recorded: boolean
+  readonly hash: string
+  /** The strategy has seen every schedule there is for it. */
+  readonly exhausted: boolean
+  readonly cutOff: boolean
+  /** A strict replay that does not fit: the step at which it left its schedule. */
+  readonly divergedAt: number | null
+  readonly seconds: number
+}
+
+export const STEP_LIMIT = 20_000
+const CONTROLLED_BYTES = 512 * 1024
+
+/** Runs of one subject. Close it. */
+export class Runs {
+  readonly stage: Stage
+  private machine: Machine | null = null
+  private reel: SharedArrayBuffer | null = null
+  private stepLimit = STEP_LIMIT
+
+  constructor(stage: Stage) {
+    this.stage = stage
+  }
+
+  /** The machine as the last run left it. */
+  get task(): Task {
+    return (this.machine as Machine).task
+  }
+
+  /** The machine as it was when the threads of the last run started. */
+  get reelBuffer(): SharedArrayBuffer {
+    return this.reel as SharedArrayBuffer
+  }
+
+  get actorNames(): readonly string[] {
+    return (this.machine as Machine).actorNames
+  }
+
+  /** Runs, and reports. Throws RunFailure when the run itself failed, InputError when the set-up does not hold. */
+  async run(run: ControlledRun, subject: Subject = this.stage.subject): Promise<RunReport> {
+    const machine = await this.fresh()
+    const { words } = machine.task
+    this.reel ??= new SharedArrayBuffer(words.byteLength)
+    if (run.schedule !== undefined) loadSchedule(words, run.schedule)
+    const program: ExploreProgram = {
+      kind: 'explore',
+      subject,
+      strategy: run.strategy,
+      first: run.first ?? 0,
+      count: run.count,
+      stride: run.stride ?? 1,
+      stepLimit: this.stepLimit,
+      teardownEvery: this.stage.teardown === false ? 0 : (run.teardownEvery ?? 1),
+      timeoutsOff: this.stage.timeoutsOff,
+      devices: this.stage.devices.length,
+      reel: this.reel,
+      log: run.log ?? null,
+      inventory: [...takeInventory(machine.task)],
+    }
+    const began = performance.now()
+    const outcome = await machine.run(program, () => {
+      run.onTick?.(counts(words))
+      if (run.signal?.aborted === true) haltMachine(words, 'interrupted', -1)
+    })
+    const seconds = (performance.now() - began) / 1000
+    if (outcome.error !== null) throw new RunFailure(outcome.error.code, outcome.error.message, { cause: outcome.error.cause })
+    const [cpu] = outcome.actors
+    if (cpu?.end === 'done' && cpu.problem !== undefined)
+      throw new InputError(this.stage.file, cpu.problem.line, cpu.problem.message)
+    return { ...report(words, outcome.violations[0] ?? null), seconds }
+  }
+
+  async close(): Promise<void> {
+    await this.machine?.close()
+  }
+
+  private async fresh(): Promise<Machine> {
+    if (this.machine?.reusable === true) {
+      this.machine.reset()
+      return this.machine
+    }
+    await this.machine?.close()
+    const { subject, devices, notify, bytes, words, swapPages } = this.stage
+    this.machine = await Machine.boot({
+      cpus: subject.kind === 'scenario' ? cpusOf(subject) : subject.threads.length,
+      drivers: devices,
+      notify: subject.kind === 'scenario' ? notify : 'inline',
+      bytes: bytes ?? CONTROLLED_BYTES,
+      swapPages: swapPages ?? 0,
+      control: { words: words ?? 0 },
+    })
+    return this.machine
+  }
+}
+
+function counts(words: Words): Counts {
+  const header = regionAt(words, 'scheduler')
+  const at = (word: number) => words[header + word] as number
+  const sum = (word: number) => at(word) + at(word + 1) * 2 ** 31
+  return {
+    schedules: at(w.SCHEDULES_DONE),
+    steps: sum(w.ALL_STEPS),
+    switches: sum(w.ALL_SWITCHES),
+    baseSteps: at(w.BASE_STEPS),
+    maxSteps: at(w.MAX_STEPS),
+  }
+}
+
+function report(words: Words, violation: Violation | null): Omit<RunReport, 'seconds'> {
+  const header = regionAt(words, 'scheduler')
+  const at = (word: number) => words[header + word] as number
+  const segments = w.segmentsAt(words)
+  const schedule: Segment[] = Array.from({ length: at(w.SEGMENTS) }, (_, i) => [
+    words[segments + i * 2] as number,
+    words[segments + i * 2 + 1] as number,
+  ])
+  const before = counts(words)
+  // A schedule that ended in a violation was not closed and not counted by anybody.
+  const open = violation !== null
+  if (open && at(w.CURRENT) >= 0 && schedule.at(-1)?.[0] !== at(w.CURRENT)) schedule.push([at(w.CURRENT), at(w.PASSES)])
+  return {
+    ...before,
+    schedules: before.schedules + (open ? 1 : 0),
+    steps: before.steps + (open ? at(w.STEP) : 0),
+    switches: before.switches + (open ? at(w.SWITCHES) : 0),
+    maxSteps: Math.max(before.maxSteps, at(w.STEP)),
+    violation,
+    number: at(w.SCHEDULE),
+    schedule,
+    scheduleSteps: at(w.STEP),
+    preemptions: at(w.PREEMPTIONS),
+    recorded: at(w.SEGMENTS_FULL) === 0,
+    hash: hex(at(w.HASH_A)) + hex(at(w.HASH_B)),
+    exhausted: at(w.EXHAUSTED) === 1,
+    cutOff: at(w.CUT_OFF) === 1,
+    divergedAt: at(w.DIVERGED) === 0 ? null : at(w.DIVERGED) - 1,
+  }
+}
+
+function hex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, '0')
+}

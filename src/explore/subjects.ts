@@ -1,0 +1,129 @@
+/**
+ * What can be explored, from the outside: a concurrent scenario, or functions of a module on threads of their own. Here they
+ * become the stage of controlled runs.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { ScenarioSubject } from '../../shared/actor/subject.ts'
+import { HmmError } from '../../shared/seam/error.ts'
+import { driverUrl, FAMILIES } from '../drivers.ts'
+import { type ConcurrentScenario, parseConcurrent } from '../scenario/concurrent.ts'
+import { InputError } from '../scenario/error.ts'
+import { isConcurrent } from '../scenario/parse.ts'
+import { buildHash, hashOf, type Recording } from './recording.ts'
+import type { Stage } from './runs.ts'
+
+/** A protocol of your own: functions of a module, each on a thread, called as (task, at) with at the first of `words` words. */
+export interface ForeignActors {
+  /** URL or path of the module. */
+  readonly module: string
+  /** Names of exported functions: one thread each, up to 16. */
+  readonly threads: readonly string[]
+  /** Called once, alone, before the first schedule. */
+  readonly setup?: string
+  /** Called after each schedule, alone: what it throws is a finding. */
+  readonly check?: string
+  /** Words of shared memory, zero at the start. Default 64. */
+  readonly words?: number
+}
+
+/** A subject, ready to run. */
+export interface Prepared {
+  readonly name: string
+  readonly file: string
+  readonly stage: Stage
+  readonly scenario: ConcurrentScenario | null
+  /** Everything of a recording but the find itself. */
+  readonly recorded: Pick<Recording, 'build' | 'subject'>
+}
+
+/** Reads and parses a concurrent scenario. Throws InputError. */
+export function readScenario(file: string): ConcurrentScenario {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new InputError(file, 0, `cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (!isConcurrent(text)) throw new InputError(file, 1, 'this is a sequential scenario; only concurrent ones have schedules')
+  return parseConcurrent(file, text)
+}
+
+/** Makes a scenario ready; `drivers` puts modules in the place of device families. */
+export function prepareScenario(scenario: ConcurrentScenario, drivers: Readonly<Record<string, string>> = {}): Prepared {
+  const devices = scenario.devices.map(({ family, memoryPages }) => ({
+    driver: driverBeside(scenario.file, drivers[family] ?? family),
+    memoryPages,
+  }))
+  return {
+    name: scenario.name,
+    file: scenario.file,
+    scenario,
+    stage: {
+      subject: scenario.subject,
+      file: scenario.file,
+      devices,
+      notify: scenario.notify,
+      timeoutsOff: scenario.timeoutsOff,
+    },
+    recorded: {
+      build: buildHash(devices.map(({ driver }) => driver)),
+      subject: {
+        kind: 'scenario',
+        file: scenario.file,
+        hash: hashOf(scenario.text),
+        text: scenario.text,
+        drivers: { ...drivers },
+      },
+    },
+  }
+}
+
+/** Makes a foreign protocol ready. */
+export function prepareActors(actors: ForeignActors): Prepared {
+  if (actors.threads.length < 1 || actors.threads.length > 16)
+    throw new HmmError('HMM_ERR_USAGE', `an exploration has 1 to 16 threads, not ${actors.threads.length}`)
+  const url = /^[a-z]+:\/\//.test(actors.module) ? actors.module : pathToFileURL(resolve(actors.module)).href
+  const words = actors.words ?? 64
+  const { threads, setup, check } = actors
+  const optional = { ...(setup === undefined ? {} : { setup }), ...(check === undefined ? {} : { check }) }
+  return {
+    name: threads.join(', '),
+    file: actors.module,
+    scenario: null,
+    stage: {
+      subject: { kind: 'module', url, threads, ...optional },
+      file: actors.module,
+      devices: [],
+      notify: 'inline',
+      timeoutsOff: false,
+      words,
+    },
+    recorded: {
+      build: buildHash([url]),
+      subject: { kind: 'actors', module: actors.module, threads: [...threads], words, ...optional },
+    },
+  }
+}
+
+/** The scenario's text without the lines that shrinking took out. */
+export function shrunkText(scenario: ConcurrentScenario, subject: ScenarioSubject): string {
+  const of = (one: ScenarioSubject) =>
+    new Set([...one.threads.flatMap(({ lines }) => lines.map(({ line }) => line)), ...one.expect.map(({ line }) => line)])
+  const kept = of(subject)
+  const gone = new Set([...of(scenario.subject)].filter((line) => !kept.has(line)))
+  return scenario.text
+    .split('\n')
+    .filter((_, i) => !gone.has(i + 1))
+    .join('\n')
+}
+
+/** A family, a URL, a module beside the scenario, or one in the current folder. */
+function driverBeside(file: string, name: string): string {
+  if (!(FAMILIES as readonly string[]).includes(name) && !/^[a-z]+:\/\//.test(name)) {
+    const beside = resolve(dirname(file), name)
+    if (existsSync(beside)) return pathToFileURL(beside).href
+  }
+  return driverUrl(name)
+}

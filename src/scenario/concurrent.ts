@@ -1,0 +1,270 @@
+/**
+ * The parser of concurrent scenario files: blocks at column 0, their lines indented.
+ *
+ *     scenario NAME            era E            notifier inline|dispatcher       timeouts off
+ *     device D FAMILY [memory=PAGES]
+ *     setup                    operations of a sequential scenario, run alone; `=>` is checked
+ *     thread NAME cpu|dev D    [LABEL:] OPERATION, or: after LABEL
+ *     expect                   LABEL is R or R | outcome LABEL=R ... | final load H P is V or V | violation ORACLE
+ *
+ * A cpu thread runs on a cpu of its own, in process 0; a device thread on its device's engine. Values are 32-bit.
+ */
+import type { Expectation, OutcomePart } from '../../shared/actor/expectation.ts'
+import type { ScenarioLine } from '../../shared/actor/ops.ts'
+import { MAX_THREAD_OPS } from '../../shared/actor/stage.ts'
+import type { ScenarioSubject, ScenarioThread } from '../../shared/actor/subject.ts'
+import type { ThreadLine } from '../../shared/actor/threadops.ts'
+import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
+import { CPU_THREAD_OPERATIONS, DEVICE_THREAD_OPERATIONS, Place, parseLine, parseOperation } from './parse.ts'
+
+export interface ScenarioDevice {
+  readonly family: string
+  readonly memoryPages: number
+}
+
+export interface ConcurrentScenario {
+  readonly file: string
+  readonly name: string
+  readonly text: string
+  readonly notify: 'dispatcher' | 'inline'
+  readonly timeoutsOff: boolean
+  readonly devices: readonly ScenarioDevice[]
+  readonly subject: ScenarioSubject
+  /** The scenario shows a known race: this oracle is to report it. */
+  readonly expectViolation: Oracle | null
+}
+
+/** Parses the text of `file`. Throws InputError. */
+export function parseConcurrent(file: string, text: string): ConcurrentScenario {
+  return new ConcurrentParser(file, text).parse()
+}
+
+type Block = (place: Place, line: string) => void
+interface OpenThread {
+  readonly name: string
+  readonly on: 'cpu' | 'dev'
+  readonly index: number
+  readonly place: Place
+  readonly lines: (Omit<ThreadLine, 'op'> & { op: ThreadLine['op'] | { op: 'after'; label: string } })[]
+}
+
+class ConcurrentParser {
+  private readonly file: string
+  private readonly text: string
+  private name = ''
+  private notify: 'dispatcher' | 'inline' = 'dispatcher'
+  private timeoutsOff = false
+  private expectViolation: Oracle | null = null
+  private readonly devices = new Map<number, ScenarioDevice>()
+  private readonly setup: ScenarioLine[] = []
+  private readonly threads: OpenThread[] = []
+  private readonly labels = new Map<string, number>()
+  private readonly expectations: { place: Place; line: string }[] = []
+  private block: Block | null = null
+  private operations = 0
+
+  constructor(file: string, text: string) {
+    this.file = file
+    this.text = text
+  }
+
+  parse(): ConcurrentScenario {
+    this.text.split('\n').forEach((raw, i) => {
+      const line = raw.trim()
+      if (line === '' || line.startsWith('#')) return
+      const place: Place = new Place(this.file, i + 1)
+      if (/^\s/.test(raw)) {
+        if (this.block === null) place.fail('this line belongs to no block: setup, thread or expect comes first')
+        this.block?.(place, line)
+      } else this.header(place, line.split(/\s+/))
+    })
+    const place: Place = new Place(this.file, 0)
+    if (this.name === '') place.fail('the scenario has no name: the first line is "scenario NAME"')
+    if (this.threads.length === 0) place.fail('the scenario has no thread')
+    if (this.operations > MAX_THREAD_OPS) place.fail(`the threads have ${this.operations} operations, at most ${MAX_THREAD_OPS}`)
+    return {
+      file: this.file,
+      name: this.name,
+      text: this.text,
+      notify: this.notify,
+      timeoutsOff: this.timeoutsOff,
+      devices: this.deviceList(place),
+      subject: {
+        kind: 'scenario',
+        setup: this.setup,
+        threads: this.threads.map((thread) => this.closeThread(thread)),
+        opens: [...this.devices.keys()].sort((a, b) => a - b),
+        expect: this.expectations.flatMap(({ place: at, line }) => this.expectation(at, line)),
+      },
+      expectViolation: this.expectViolation,
+    }
+  }
+
+  private header(place: Place, words: readonly string[]): void {
+    const [first, ...rest] = words
+    this.block = null
+    switch (first) {
+      case 'scenario':
+        if (rest.length !== 1) place.fail('scenario takes one NAME')
+        this.name = rest[0] as string
+        return
+      case 'era':
+        if (rest[0] !== 'sequence') place.fail(`era ${rest[0] ?? ''} is not there yet; there is: sequence`)
+        return
+      case 'notifier':
+        if (rest[0] !== 'inline' && rest[0] !== 'dispatcher') place.fail('notifier is inline or dispatcher')
+        this.notify = rest[0] as 'inline' | 'dispatcher'
+        return
+      case 'timeouts':
+        if (rest[0] !== 'off') place.fail('timeouts can only be off')
+        this.timeoutsOff = true
+        return
+      case 'device':
+        this.device(place, rest)
+        return
+      case 'setup':
+        this.block = (at, line) => this.setup.push(parseLine(at, line))
+        return
+      case 'thread':
+        this.thread(place, rest)
+        return
+      case 'expect':
+        this.block = (at, line) => this.expect(at, line)
+        if (rest.length > 0) this.expect(place, rest.join(' '))
+        return
+      default:
+        place.fail(
+          `unknown block ${JSON.stringify(first)}; there are scenario, era, notifier, timeouts, device, setup, thread and expect`,
+        )
+    }
+  }
+
+  private device(place: Place, [number, family, ...settings]: readonly string[]): void {
+    if (number === undefined || !/^[0-7]$/.test(number)) place.fail('device needs a number from 0 to 7')
+    if (family === undefined) place.fail('device needs a FAMILY')
+    let memoryPages = 0
+    for (const setting of settings) {
+      const match = /^memory=(\d+)$/.exec(setting)
+      if (match === null) place.fail(`a device takes memory=PAGES, not ${JSON.stringify(setting)}`)
+      memoryPages = Number(match?.[1])
+    }
+    if (this.devices.has(Number(number))) place.fail(`device ${number} is there already`)
+    this.devices.set(Number(number), { family: family as string, memoryPages })
+  }
+
+  private thread(place: Place, [name, kind, ...rest]: readonly string[]): void {
+    if (name === undefined || (kind !== 'cpu' && kind !== 'dev')) place.fail('a thread is: thread NAME cpu, or thread NAME dev D')
+    const cpus = this.threads.filter(({ on }) => on === 'cpu').length
+    const index = kind === 'cpu' ? cpus : Number(rest[0])
+    if (rest.length !== (kind === 'cpu' ? 0 : 1))
+      place.fail(kind === 'cpu' ? 'thread NAME cpu takes nothing else' : 'thread NAME dev takes a device')
+    if (kind === 'dev' && !this.devices.has(index)) place.fail(`there is no device ${rest[0]}`)
+    if (this.threads.some((one) => one.name === name)) place.fail(`there is a thread ${name} already`)
+    if (kind === 'dev' && this.threads.some((one) => one.on === 'dev' && one.index === index))
+      place.fail(`device ${index} has a thread already: an engine executes one command at a time`)
+    const thread: OpenThread = { name: name as string, on: kind as 'cpu' | 'dev', index, place, lines: [] }
+    this.threads.push(thread)
+    this.block = (at, line) => this.threadLine(thread, at, line)
+  }
+
+  private threadLine(thread: OpenThread, place: Place, text: string): void {
+    if (text.includes(' => ')) place.fail('a thread has no recorded answers: what is expected stands in the block expect')
+    const index = this.operations++
+    const after = /^after\s+(\w+)$/.exec(text)
+    if (after !== null) {
+      thread.lines.push({ line: place.line, index, op: { op: 'after', label: after[1] as string } })
+      return
+    }
+    const [, label, line] = /^(?:(\w+):\s*)?(.*)$/.exec(text) as unknown as [string, string | undefined, string]
+    if (label !== undefined) {
+      if (this.labels.has(label)) place.fail(`there is a label ${label} already`)
+      this.labels.set(label, index)
+    }
+    const op =
+      thread.on === 'cpu'
+        ? parseOperation(place, line, CPU_THREAD_OPERATIONS)
+        : parseOperation(place, line, DEVICE_THREAD_OPERATIONS)
+    if (thread.on === 'dev' && 'device' in op && op.device !== thread.index)
+      place.fail(`this thread is the engine of device ${thread.index}, not of device ${op.device}`)
+    if ('device' in op && !this.devices.has(op.device)) place.fail(`there is no device ${op.device}`)
+    if (op.op === 'mmap' && op.kind !== 'private') place.fail('a thread maps private memory only')
+    if (op.op === 'mmap' && this.isMapped(op.handle))
+      place.fail(`a thread maps a handle of its own: ${op.handle} is mapped already`)
+    if ('value' in op && op.value >= 1n << 32n) place.fail('values in a concurrent scenario have 32 bits')
+    thread.lines.push({ line: place.line, index, op, ...(label === undefined ? {} : { label }) })
+  }
+
+  private isMapped(handle: string): boolean {
+    const ops = [...this.setup, ...this.threads.flatMap(({ lines }) => lines)].map(({ op }) => op)
+    return ops.some((op) => op.op === 'mmap' && op.handle === handle)
+  }
+
+  private closeThread({ name, on, index, lines }: OpenThread): ScenarioThread {
+    return {
+      name,
+      on,
+      index,
+      lines: lines.map((line) => {
+        if (line.op.op !== 'after' || !('label' in line.op)) return line as ThreadLine
+        return { ...line, op: { op: 'after', index: this.labelled(new Place(this.file, line.line), line.op.label) } }
+      }),
+    }
+  }
+
+  private labelled(place: Place, label: string): number {
+    const index = this.labels.get(label)
+    if (index === undefined) place.fail(`there is no operation labelled ${label}`)
+    return index as number
+  }
+
+  private expect(place: Place, line: string): void {
+    const violation = /^(?:expect\s+)?violation\s+(\w+)$/.exec(line)
+    if (violation === null) {
+      this.expectations.push({ place, line })
+      return
+    }
+    const oracle = violation[1] as string
+    if (!(oracle in ORACLES)) place.fail(`there is no oracle ${oracle}; there are ${Object.keys(ORACLES).join(', ')}`)
+    this.expectViolation = oracle as Oracle
+  }
+
+  private expectation(place: Place, text: string): Expectation[] {
+    const { line } = place
+    const final = /^final load ([A-Z]) (\d+) is (.+)$/.exec(text)
+    if (final !== null) {
+      const [, handle, page, results] = final as unknown as [string, string, string, string]
+      return [{ kind: 'final', line, handle, page: Number(page), results: alternatives(results) }]
+    }
+    const is = /^(\w+) is (.+)$/.exec(text)
+    if (is !== null) {
+      const [, label, results] = is as unknown as [string, string, string]
+      return [{ kind: 'is', line, label, index: this.labelled(place, label), results: alternatives(results) }]
+    }
+    if (!text.startsWith('outcome '))
+      place.fail('expect takes: LABEL is R, outcome LABEL=R, final load H P is V, violation ORACLE')
+    const parts: OutcomePart[] = []
+    for (const word of text.split(/\s+/).slice(1)) {
+      const [label = '', result = ''] = word.split(/=(.*)/)
+      if (this.labels.has(label)) parts.push({ label, index: this.labelled(place, label), result })
+      else if (parts.length === 0) place.fail(`there is no operation labelled ${label}`)
+      else {
+        const last = parts.pop() as OutcomePart // a field of the result before it
+        parts.push({ ...last, result: `${last.result} ${word}` })
+      }
+    }
+    return [{ kind: 'outcome', line, parts }]
+  }
+
+  private deviceList(place: Place): ScenarioDevice[] {
+    return [...this.devices.keys()]
+      .sort((a, b) => a - b)
+      .map((number, i) => {
+        if (number !== i) place.fail(`devices are numbered from 0 without a gap: there is no device ${i}`)
+        return this.devices.get(number) as ScenarioDevice
+      })
+  }
+}
+
+function alternatives(text: string): string[] {
+  return text.split(/\s+or\s+/).map((one) => one.trim())
+}

@@ -1,0 +1,72 @@
+/** What does `hmm explore` print, write and exit with; and does `hmm replay` show the find again? */
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { exploreDocument, replayDocument } from '../../src/documents.ts'
+import { workerFlags } from '../../src/remote.ts'
+
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+const CLI = fileURLToPath(new URL(`../../src/cli${extension}`, import.meta.url))
+const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/drop-during-device-read.scn', import.meta.url))
+const FAULTY = `svm=${fileURLToPath(new URL(`../drivers/skips-the-check${extension}`, import.meta.url))}`
+
+function hmm(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...workerFlags(), CLI, ...args], { encoding: 'utf8' })
+  return { status, stdout, stderr }
+}
+
+t.test('a find: table, replay file, token, exit 1; and each of the two shows it again', (t) => {
+  const folder = t.testdir()
+  const explored = hmm('explore', SCENARIO, '--driver', FAULTY, '--out', folder, '--json', join(folder, 'result.json'))
+  t.equal(explored.status, 1, explored.stderr)
+  t.match(explored.stdout, /found by schedule \d+; shrunk from 3 operations, \d+ preemptions to 2 and \d; replayed, and the same/)
+  t.match(explored.stdout, /step +dropper \(cpu 0\)/)
+  t.match(explored.stdout, /replay: {2}hmm replay .*\.replay\.json/)
+  const document = exploreDocument.parse(JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')))
+  t.equal(document.ok, false)
+  const [result] = document.scenarios
+  t.ok(result?.violation !== undefined && result.first_hit === result.schedules)
+  const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.replay.json')) as string)
+  for (const recording of [file, result?.violation?.token as string]) {
+    const replayed = hmm('replay', recording, '--state', '--json', '-')
+    t.equal(replayed.status, 1, replayed.stderr)
+    const again = replayDocument.parse(JSON.parse(replayed.stdout))
+    t.equal(again.same, true)
+    t.equal(again.table, result?.violation?.table)
+    t.match(replayed.stderr, /the same run/)
+    t.match(replayed.stderr, /dropper drop: ok/)
+  }
+  const part = hmm('replay', file, '--until', '20')
+  t.equal(part.status, 1)
+  t.notMatch(part.stdout, /^ +1\d\d /m, 'nothing after step 20 is shown')
+  t.end()
+})
+
+t.test('clean: exit 0, and what that is worth', (t) => {
+  const { status, stdout, stderr } = hmm('explore', SCENARIO, '--schedules', '50', '--depth', '2')
+  t.equal(status, 0, stderr)
+  t.match(stdout, /no violation was found/)
+  t.match(stdout, /with a probability of at least \d\.\de-\d/)
+  t.end()
+})
+
+t.test('wrong usage is one sentence and exit 2', (t) => {
+  const folder = t.testdir({ 'sequential.scn': 'mmap A 1 rw private\n' })
+  writeFileSync(join(folder, 'bad.scn'), 'scenario x\nthread a cpu\n  frob A\n')
+  for (const [args, sentence] of [
+    [['explore', join(folder, 'nothing.scn')], /nothing\.scn: cannot be read/],
+    [['explore', join(folder, 'sequential.scn')], /this is a sequential scenario; only concurrent ones have schedules/],
+    [['explore', join(folder, 'bad.scn')], /bad\.scn:3: unknown operation "frob"/],
+    [['explore', SCENARIO, '--shard', '9/8'], /--shard takes I\/N/],
+    [['explore', SCENARIO, '--driver', 'svm'], /--driver takes FAMILY=MODULE/],
+    [['explore', SCENARIO, '--strategy', 'dfs', '--shard', '1/2'], /a depth-first search cannot be split/],
+    [['replay', join(folder, 'bad.scn')], /this is no replay file/],
+  ] as const) {
+    const { status, stderr } = hmm(...args)
+    t.equal(status, 2, args.join(' '))
+    t.match(stderr, sentence)
+  }
+  t.end()
+})

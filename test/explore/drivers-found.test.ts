@@ -1,0 +1,51 @@
+/**
+ * Does exploring find what stress finds by luck? Four drivers, each with one historic mistake, in a scenario of one cpu
+ * operation and two device accesses: each is reported within few schedules, by an oracle that sees stale entries; the find is
+ * confirmed by a replay and shrunk to what the race needs. The correct driver stays clean over thousands of schedules.
+ */
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { explore } from '../../src/explore.ts'
+
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/drop-during-device-read.scn', import.meta.url))
+
+function driver(name: string): string {
+  return fileURLToPath(new URL(`../drivers/${name}${extension}`, import.meta.url))
+}
+
+for (const name of ['skips-the-check', 'checks-before-the-lock', 'forgets-the-sequence', 'defers-the-invalidation']) {
+  t.test(`a driver that ${name.replaceAll('-', ' ')} is found by PCT`, async (t) => {
+    const result = await explore({
+      scenario: SCENARIO,
+      strategy: 'pct',
+      depth: 3,
+      schedules: 5000,
+      drivers: { svm: driver(name) },
+      teardownEvery: 0, // what goes wrong while everything is closed is another test's
+    })
+    const find = result.violation
+    t.ok(find !== undefined, `after ${result.first_hit} schedules`)
+    if (find === undefined) return
+    t.ok(['PG', 'SUB', 'PERM'].includes(find.oracle), `${find.oracle}: ${find.message}`)
+    t.equal(find.operations, 2, 'one cpu operation and one device access are left')
+    t.ok(find.preemptions <= 3, `${find.preemptions} preemptions are left`)
+    t.match(find.table, /dropper \(cpu 0\)/)
+    t.match(find.table, /madvise of A\+0/)
+  })
+}
+
+t.test('deferred work that outlives its mirror is found when everything is closed', async (t) => {
+  const { violation } = await explore({ scenario: SCENARIO, schedules: 100, drivers: { svm: driver('defers-the-invalidation') } })
+  t.equal(violation?.oracle, 'LIFE')
+  t.match(violation?.message, /a mirror is touched after it was freed, freed by cpu 0/)
+})
+
+for (const strategy of ['pct', 'random'] as const) {
+  t.test(`the correct driver is clean over 3000 schedules by ${strategy}`, async (t) => {
+    const result = await explore({ scenario: SCENARIO, strategy, schedules: 3000 })
+    t.equal(result.violation, undefined)
+    t.equal(result.cut_off, 0)
+    t.ok(result.schedules >= 3000)
+  })
+}

@@ -1,0 +1,41 @@
+/**
+ * Is a livelock told from a long run? Two threads that give way to each other in step are reported with the steps that repeat, and
+ * the report replays. A retry loop that only waits for its turn is not one: the others get theirs.
+ */
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { explore, parseConcurrent, replay } from '../../src/index.ts'
+
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+const module = fileURLToPath(new URL(`./protocols/queue${extension}`, import.meta.url))
+
+t.test('two polite neighbours', async (t) => {
+  const result = await explore({
+    actors: { module, threads: ['polite', 'polite'], words: 16 },
+    strategy: 'dfs',
+    preemptions: 2,
+  })
+  const find = result.violation
+  t.equal(find?.oracle, 'PROG', find?.message ?? 'nothing')
+  t.match(find?.message, /^livelock: the same 6 steps repeat for ever, and nobody gets on/)
+  const again = await replay(find?.token as string)
+  t.equal(again.same, true)
+})
+
+t.test('a fault that waits for a migration gives it its turn, whatever the priorities', async (t) => {
+  const text = `scenario migration
+device 0 mirror memory=8
+setup
+  mmap A 2 rw private
+  store A 0 7
+thread mover cpu
+  m: migrate_dev 0 A 0 2
+thread user cpu
+  l: load A 0
+expect
+  l is 7
+`
+  const result = await explore({ scenario: parseConcurrent('x.scn', text), schedules: 300 })
+  t.equal(result.violation?.message, undefined)
+  t.equal(result.cut_off, 0)
+})
