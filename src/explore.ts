@@ -28,6 +28,8 @@ import {
 } from './explore/subjects.ts'
 import { interleaving } from './explore/table.ts'
 import { RunFailure } from './failure.ts'
+import { raceById, subjectOf } from './races/index.ts'
+import type { Race } from './races/race.ts'
 import type { ConcurrentScenario } from './scenario/concurrent.ts'
 import { version } from './version.ts'
 
@@ -36,6 +38,8 @@ export interface ExploreOptions {
   readonly scenario?: string | ConcurrentScenario
   /** Or a protocol of your own. */
   readonly actors?: ForeignActors
+  /** A known race to put in: its driver, or its edit of the core. Without a subject its own is explored. */
+  readonly bug?: string
   /** Default pct. */
   readonly strategy?: 'random' | 'pct' | 'dfs'
   /** pct: ordering constraints of the bugs it looks for. Default 3. */
@@ -100,8 +104,10 @@ export interface ExploreResult {
 }
 
 /** Explores one subject. Throws HmmError for bad options, InputError for a bad scenario, RunFailure when a run itself failed. */
-export async function explore(options: ExploreOptions): Promise<ExploreResult> {
-  const prepared = prepare(options)
+export async function explore(asked: ExploreOptions): Promise<ExploreResult> {
+  const bug = asked.bug === undefined ? null : await raceById(asked.bug)
+  const options = bug === null ? asked : withBug(asked, bug)
+  const prepared = prepare(options, bug)
   const strategy = strategyOf(options)
   const runs = new Runs({ ...prepared.stage, teardown: options.teardownEvery !== 0 })
   try {
@@ -136,13 +142,19 @@ export async function explore(options: ExploreOptions): Promise<ExploreResult> {
   }
 }
 
-function prepare(options: ExploreOptions): Prepared {
+/** What is not asked for otherwise is the race's own: its subject, and the search that suits it. */
+function withBug(asked: ExploreOptions, bug: Race): ExploreOptions {
+  const own = asked.scenario !== undefined || asked.actors !== undefined ? {} : subjectOf(bug)
+  return { strategy: 'pct', depth: bug.depth, ...bug.search, ...asked, ...own }
+}
+
+function prepare(options: ExploreOptions, bug: Race | null): Prepared {
   const { scenario, actors } = options
   if ((scenario === undefined) === (actors === undefined))
     throw new HmmError('HMM_ERR_USAGE', 'explore takes either a scenario or actors')
-  if (actors !== undefined) return prepareActors(actors)
+  if (actors !== undefined) return prepareActors(actors, bug)
   const parsed = typeof scenario === 'string' ? readScenario(scenario) : (scenario as ConcurrentScenario)
-  return prepareScenario(parsed, options.drivers)
+  return prepareScenario(parsed, options.drivers, bug)
 }
 
 function strategyOf(options: ExploreOptions): Strategy {
@@ -220,7 +232,7 @@ async function confirm(runs: Runs, prepared: Prepared, found: RunReport, options
   const log = new SharedArrayBuffer(StepLog.bytes(STEP_LIMIT))
   const told = await replaySchedule(runs, shrunk.subject, shrunk.report, log)
   mustBeSame(shrunk.report, told)
-  const recording = recordingOf(prepared, shrunk.subject, told)
+  const recording = recordingOf(prepared, shrunk.subject, told, options.bug)
   return {
     oracle: told.violation?.oracle as Oracle,
     message: told.violation?.message as string,
@@ -300,7 +312,7 @@ function mustBeSame(first: RunReport, second: RunReport): void {
   )
 }
 
-function recordingOf(prepared: Prepared, subject: Subject, report: RunReport): Recording {
+function recordingOf(prepared: Prepared, subject: Subject, report: RunReport, bug: string | undefined): Recording {
   const { recorded, scenario } = prepared
   const text = scenario === null || subject.kind !== 'scenario' ? null : shrunkText(scenario, subject)
   return {
@@ -311,6 +323,7 @@ function recordingOf(prepared: Prepared, subject: Subject, report: RunReport): R
       text === null || recorded.subject.kind !== 'scenario'
         ? recorded.subject
         : { ...recorded.subject, text, hash: hashOf(text) },
+    ...(bug === undefined ? {} : { bug }),
     oracle: report.violation?.oracle ?? null,
     number: report.number,
     trace: report.hash,

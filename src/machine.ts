@@ -19,6 +19,7 @@ import { haltMachine } from '../shared/seam/halt.ts'
 import type { Task } from '../shared/seam/task.ts'
 import { describeActor } from '../shared/seam/trace.ts'
 import type { Violation } from '../shared/seam/violation.ts'
+import { type CoreEdit, editFlags } from './races/edit.ts'
 import { type RemoteWorker, startRemote, workerFlags } from './remote.ts'
 import { Watch } from './watch.ts'
 
@@ -54,6 +55,8 @@ export interface BootOptions {
   readonly cores?: number
   /** For a machine whose schedules are controlled: words that a foreign protocol has for its own. */
   readonly control?: { readonly words: number }
+  /** One step of the core replaced by another: a known race put in. Default none. */
+  readonly edit?: CoreEdit
 }
 
 /** How a run ended, over all actors. */
@@ -143,7 +146,7 @@ export class Machine {
     const booted = layoutDigests(task.words)
     const actors = actorsOf(config)
       .filter(({ kind }) => kind !== 'main')
-      .map(({ kind, index }) => startActor(kind, index))
+      .map(({ kind, index }) => startActor(kind, index, options.edit))
     const machine = new Machine(config, task, actors, booted)
     try {
       await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers })))
@@ -235,7 +238,7 @@ export class Machine {
   }
 }
 
-function startActor(kind: ActorKind, index: number): Actor {
+function startActor(kind: ActorKind, index: number, edit?: CoreEdit): Actor {
   const name = `${kind} ${index}`
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
   const url = new URL(`../workers/${kind}${extension}`, import.meta.url)
@@ -245,7 +248,7 @@ function startActor(kind: ActorKind, index: number): Actor {
       name,
       workerData: { port },
       transferList: [port],
-      execArgv: workerFlags(),
+      execArgv: [...workerFlags(), ...(edit === undefined ? [] : editFlags(edit))],
       stdout: true,
       stderr: true,
     })

@@ -14,6 +14,8 @@ import { hashOf, type Recording, readRecording } from './explore/recording.ts'
 import { Runs, STEP_LIMIT } from './explore/runs.ts'
 import { type Prepared, prepareActors, prepareScenario, readScenario } from './explore/subjects.ts'
 import { replaySchedule, tell } from './explore.ts'
+import { raceById } from './races/index.ts'
+import type { Race } from './races/race.ts'
 import { parseConcurrent } from './scenario/concurrent.ts'
 
 export interface ReplayOptions {
@@ -41,7 +43,8 @@ export interface ReplayResult {
 /** Runs a replay file or token again. Throws HmmError when it cannot be the same run. */
 export async function replay(fileOrToken: string, options: ReplayOptions = {}): Promise<ReplayResult> {
   const recording = readRecording(fileOrToken)
-  const prepared = prepareRecording(recording, options.scenario)
+  const bug = recording.bug === undefined ? null : await raceById(recording.bug)
+  const prepared = prepareRecording(recording, options.scenario, bug)
   if (prepared.recorded.build !== recording.build)
     throw new HmmError(
       'HMM_ERR_INPUT',
@@ -86,18 +89,22 @@ export async function replay(fileOrToken: string, options: ReplayOptions = {}): 
   }
 }
 
-function prepareRecording({ subject }: Recording, scenarioFile: string | undefined): Prepared {
+function prepareRecording({ subject }: Recording, scenarioFile: string | undefined, bug: Race | null): Prepared {
   if (subject.kind === 'actors') {
     const { module, threads, setup, check, words } = subject
-    return prepareActors({
-      module,
-      threads,
-      words,
-      ...(setup === undefined ? {} : { setup }),
-      ...(check === undefined ? {} : { check }),
-    })
+    return prepareActors(
+      {
+        module,
+        threads,
+        words,
+        ...(setup === undefined ? {} : { setup }),
+        ...(check === undefined ? {} : { check }),
+      },
+      bug,
+    )
   }
-  if (subject.text !== undefined) return prepareScenario(parseConcurrent(resolve(subject.file), subject.text), subject.drivers)
+  if (subject.text !== undefined)
+    return prepareScenario(parseConcurrent(resolve(subject.file), subject.text), subject.drivers, bug)
   if (scenarioFile === undefined)
     throw new HmmError(
       'HMM_ERR_USAGE',
@@ -106,5 +113,5 @@ function prepareRecording({ subject }: Recording, scenarioFile: string | undefin
   const scenario = readScenario(scenarioFile)
   if (hashOf(scenario.text) !== subject.hash)
     throw new HmmError('HMM_ERR_INPUT', `${scenarioFile} is not the scenario that this token was made with`)
-  return prepareScenario(scenario, subject.drivers)
+  return prepareScenario(scenario, subject.drivers, bug)
 }

@@ -108,8 +108,16 @@ export interface DeviceAddOp {
   readonly value: bigint
 }
 
+/** The OOM reaper's zap, which never waits; reclaim threads only. */
+export interface ReapOp {
+  readonly op: 'reap'
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+}
+
 /** An operation of a thread of a concurrent scenario. Device operations of a device thread are commands of its engine. */
-export type ThreadOp = ScenarioOp | AddOp | DeviceAddOp
+export type ThreadOp = ScenarioOp | AddOp | DeviceAddOp | ReapOp
 
 export type ScenarioOp =
   | MmapOp

@@ -27,6 +27,7 @@ import { atomicAdd, atomicAnd, atomicCas, atomicLoad, atomicOr, atomicStore, qui
 import { assert } from '../seam/error.ts'
 import { PROBE, probe } from '../seam/probe.ts'
 import type { Task } from '../seam/task.ts'
+import { violation } from '../seam/violation.ts'
 import { FRAME_LOCK } from '../sync/classes.ts'
 import { isHeld } from '../sync/held.ts'
 import { mutexLock, mutexUnlock } from '../sync/mutex.ts'
@@ -198,7 +199,7 @@ export function frameSetPrivate(task: Task, frame: Frame, value: number): void {
 /** Adds a reference. Caller knows one that cannot go away meanwhile. */
 export function frameGet(task: Task, frame: Frame): void {
   const before = atomicAdd(task, countedAt(task, frame) + REF, 1)
-  assert(before > 0, 'a reference is taken on a frame that somebody holds')
+  if (before <= 0) violation(task, 'LIFE', `a reference is taken on frame ${frame}, which nobody holds`)
 }
 
 /** Adds a reference unless the frame is free; false then. */

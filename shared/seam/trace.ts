@@ -45,6 +45,7 @@ export const OPERATION = {
   serviceFault: 17,
   work: 18,
   callbacks: 19,
+  reap: 20,
 } as const
 export type OperationName = keyof typeof OPERATION
 const NAMES: Partial<Record<OperationName, string>> = { serviceFault: 'fault service', callbacks: 'invalidation callbacks' }

@@ -50,6 +50,8 @@ const recordingSchema = z.object({
       words: z.number().int().nonnegative(),
     }),
   ]),
+  /** A known race that was put in. */
+  bug: z.string().optional(),
   oracle: z.string().nullable(),
   number: z.number().int().min(-1),
   /** Hash of the trace up to the finding. */

@@ -15,6 +15,7 @@ import type { Task } from '../../shared/seam/task.ts'
 import type { Violation } from '../../shared/seam/violation.ts'
 import { RunFailure } from '../failure.ts'
 import { type DeviceOptions, Machine } from '../machine.ts'
+import type { CoreEdit } from '../races/edit.ts'
 import { InputError } from '../scenario/error.ts'
 
 /** What the machine of an exploration is booted with. */
@@ -29,6 +30,8 @@ export interface Stage {
   /** Words that a foreign protocol has for its own. */
   readonly words?: number
   readonly swapPages?: number
+  /** A known race put into the core. */
+  readonly edit?: CoreEdit
   /** False: nothing is taken down, not in replays either. */
   readonly teardown?: boolean
 }
@@ -76,7 +79,8 @@ export interface RunReport extends Counts {
 }
 
 export const STEP_LIMIT = 20_000
-const CONTROLLED_BYTES = 512 * 1024
+/** Memory of a machine that explores, unless its subject needs more. */
+export const CONTROLLED_BYTES = 512 * 1024
 
 /** Runs of one subject. Close it. */
 export class Runs {
@@ -147,7 +151,7 @@ export class Runs {
       return this.machine
     }
     await this.machine?.close()
-    const { subject, devices, notify, bytes, words, swapPages } = this.stage
+    const { subject, devices, notify, bytes, words, swapPages, edit } = this.stage
     this.machine = await Machine.boot({
       cpus: subject.kind === 'scenario' ? cpusOf(subject) : subject.threads.length,
       drivers: devices,
@@ -155,6 +159,7 @@ export class Runs {
       bytes: bytes ?? CONTROLLED_BYTES,
       swapPages: swapPages ?? 0,
       control: { words: words ?? 0 },
+      ...(edit === undefined ? {} : { edit }),
     })
     return this.machine
   }

@@ -6,13 +6,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ScenarioSubject } from '../../shared/actor/subject.ts'
+import { PAGE_BYTES } from '../../shared/memory/words.ts'
 import { HmmError } from '../../shared/seam/error.ts'
 import { driverUrl, FAMILIES } from '../drivers.ts'
+import type { Race } from '../races/race.ts'
 import { type ConcurrentScenario, parseConcurrent } from '../scenario/concurrent.ts'
 import { InputError } from '../scenario/error.ts'
 import { isConcurrent } from '../scenario/parse.ts'
 import { buildHash, hashOf, type Recording } from './recording.ts'
-import type { Stage } from './runs.ts'
+import { CONTROLLED_BYTES, type Stage } from './runs.ts'
 
 /** A protocol of your own: functions of a module, each on a thread, called as (task, at) with at the first of `words` words. */
 export interface ForeignActors {
@@ -51,9 +53,14 @@ export function readScenario(file: string): ConcurrentScenario {
 }
 
 /** Makes a scenario ready; `drivers` puts modules in the place of device families. */
-export function prepareScenario(scenario: ConcurrentScenario, drivers: Readonly<Record<string, string>> = {}): Prepared {
+export function prepareScenario(
+  scenario: ConcurrentScenario,
+  drivers: Readonly<Record<string, string>> = {},
+  bug: Race | null = null,
+): Prepared {
+  const faulty = bug?.driver
   const devices = scenario.devices.map(({ family, memoryPages }) => ({
-    driver: driverBeside(scenario.file, drivers[family] ?? family),
+    driver: driverBeside(scenario.file, drivers[family] ?? (faulty?.family === family ? faulty.module : family)),
     memoryPages,
   }))
   return {
@@ -66,6 +73,8 @@ export function prepareScenario(scenario: ConcurrentScenario, drivers: Readonly<
       devices,
       notify: scenario.notify,
       timeoutsOff: scenario.timeoutsOff,
+      ...memoryFor(scenario),
+      ...editOf(bug),
     },
     recorded: {
       build: buildHash(devices.map(({ driver }) => driver)),
@@ -80,8 +89,21 @@ export function prepareScenario(scenario: ConcurrentScenario, drivers: Readonly<
   }
 }
 
+/** A machine that explores is small; one whose scenario maps a lot gets memory for that, three times over. */
+function memoryFor({ subject }: ConcurrentScenario): Pick<Stage, 'bytes'> {
+  const lines = [...subject.setup, ...subject.threads.flatMap((thread) => thread.lines)]
+  const pages = lines.reduce((sum, { op }) => sum + (op.op === 'mmap' ? op.pages : 0), 0)
+  return pages <= FEW_PAGES ? {} : { bytes: CONTROLLED_BYTES + 3 * pages * PAGE_BYTES }
+}
+
+const FEW_PAGES = 16
+
+function editOf(bug: Race | null): Pick<Stage, 'edit'> {
+  return bug?.edit === undefined ? {} : { edit: bug.edit }
+}
+
 /** Makes a foreign protocol ready. */
-export function prepareActors(actors: ForeignActors): Prepared {
+export function prepareActors(actors: ForeignActors, bug: Race | null = null): Prepared {
   if (actors.threads.length < 1 || actors.threads.length > 16)
     throw new HmmError('HMM_ERR_USAGE', `an exploration has 1 to 16 threads, not ${actors.threads.length}`)
   const url = /^[a-z]+:\/\//.test(actors.module) ? actors.module : pathToFileURL(resolve(actors.module)).href
@@ -99,6 +121,7 @@ export function prepareActors(actors: ForeignActors): Prepared {
       notify: 'inline',
       timeoutsOff: false,
       words,
+      ...editOf(bug),
     },
     recorded: {
       build: buildHash([url]),

@@ -4,10 +4,11 @@
  *     scenario NAME            era E            notifier inline|dispatcher       timeouts off
  *     device D FAMILY [memory=PAGES]
  *     setup                    operations of a sequential scenario, run alone; `=>` is checked
- *     thread NAME cpu|dev D    [LABEL:] OPERATION, or: after LABEL
+ *     thread NAME cpu|reclaim|dev D    [LABEL:] OPERATION, or: after LABEL
  *     expect                   LABEL is R or R | outcome LABEL=R ... | final load H P is V or V | violation ORACLE
  *
- * A cpu thread runs on a cpu of its own, in process 0; a device thread on its device's engine. Values are 32-bit.
+ * A cpu thread runs on a cpu of its own, in process 0; so does a reclaim thread, which takes memory away from it: pageout, collapse,
+ * and reap, which never waits. A device thread runs on its device's engine. Values are 32-bit.
  */
 import type { Expectation, OutcomePart } from '../../shared/actor/expectation.ts'
 import type { ScenarioLine } from '../../shared/actor/ops.ts'
@@ -15,7 +16,14 @@ import { MAX_THREAD_OPS } from '../../shared/actor/stage.ts'
 import type { ScenarioSubject, ScenarioThread } from '../../shared/actor/subject.ts'
 import type { ThreadLine } from '../../shared/actor/threadops.ts'
 import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
-import { CPU_THREAD_OPERATIONS, DEVICE_THREAD_OPERATIONS, Place, parseLine, parseOperation } from './parse.ts'
+import {
+  CPU_THREAD_OPERATIONS,
+  DEVICE_THREAD_OPERATIONS,
+  Place,
+  parseLine,
+  parseOperation,
+  RECLAIM_THREAD_OPERATIONS,
+} from './parse.ts'
 
 export interface ScenarioDevice {
   readonly family: string
@@ -40,9 +48,17 @@ export function parseConcurrent(file: string, text: string): ConcurrentScenario 
 }
 
 type Block = (place: Place, line: string) => void
+type ThreadKind = 'cpu' | 'reclaim' | 'dev'
+const THREAD_OPERATIONS = {
+  cpu: CPU_THREAD_OPERATIONS,
+  reclaim: RECLAIM_THREAD_OPERATIONS,
+  dev: DEVICE_THREAD_OPERATIONS,
+} as const
 interface OpenThread {
   readonly name: string
   readonly on: 'cpu' | 'dev'
+  /** What it may do. */
+  readonly kind: ThreadKind
   readonly index: number
   readonly place: Place
   readonly lines: (Omit<ThreadLine, 'op'> & { op: ThreadLine['op'] | { op: 'after'; label: string } })[]
@@ -153,16 +169,18 @@ class ConcurrentParser {
   }
 
   private thread(place: Place, [name, kind, ...rest]: readonly string[]): void {
-    if (name === undefined || (kind !== 'cpu' && kind !== 'dev')) place.fail('a thread is: thread NAME cpu, or thread NAME dev D')
+    if (name === undefined || (kind !== 'cpu' && kind !== 'dev' && kind !== 'reclaim'))
+      place.fail('a thread is: thread NAME cpu, thread NAME reclaim, or thread NAME dev D')
     const cpus = this.threads.filter(({ on }) => on === 'cpu').length
-    const index = kind === 'cpu' ? cpus : Number(rest[0])
-    if (rest.length !== (kind === 'cpu' ? 0 : 1))
-      place.fail(kind === 'cpu' ? 'thread NAME cpu takes nothing else' : 'thread NAME dev takes a device')
+    const on = kind === 'dev' ? 'dev' : 'cpu'
+    const index = on === 'cpu' ? cpus : Number(rest[0])
+    if (rest.length !== (on === 'cpu' ? 0 : 1))
+      place.fail(on === 'cpu' ? `thread NAME ${kind} takes nothing else` : 'thread NAME dev takes a device')
     if (kind === 'dev' && !this.devices.has(index)) place.fail(`there is no device ${rest[0]}`)
     if (this.threads.some((one) => one.name === name)) place.fail(`there is a thread ${name} already`)
     if (kind === 'dev' && this.threads.some((one) => one.on === 'dev' && one.index === index))
       place.fail(`device ${index} has a thread already: an engine executes one command at a time`)
-    const thread: OpenThread = { name: name as string, on: kind as 'cpu' | 'dev', index, place, lines: [] }
+    const thread: OpenThread = { name: name as string, on, kind: kind as ThreadKind, index, place, lines: [] }
     this.threads.push(thread)
     this.block = (at, line) => this.threadLine(thread, at, line)
   }
@@ -180,10 +198,7 @@ class ConcurrentParser {
       if (this.labels.has(label)) place.fail(`there is a label ${label} already`)
       this.labels.set(label, index)
     }
-    const op =
-      thread.on === 'cpu'
-        ? parseOperation(place, line, CPU_THREAD_OPERATIONS)
-        : parseOperation(place, line, DEVICE_THREAD_OPERATIONS)
+    const op = parseOperation(place, line, THREAD_OPERATIONS[thread.kind])
     if (thread.on === 'dev' && 'device' in op && op.device !== thread.index)
       place.fail(`this thread is the engine of device ${thread.index}, not of device ${op.device}`)
     if ('device' in op && !this.devices.has(op.device)) place.fail(`there is no device ${op.device}`)

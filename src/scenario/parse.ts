@@ -186,6 +186,13 @@ export const CPU_THREAD_OPERATIONS: Readonly<Record<string, (words: Words) => Th
   add: (w) => ({ op: 'add', handle: handle(w), page: page(w), value: value(w) }),
 }
 
+/** What a reclaim thread does to the pages of process 0. */
+export const RECLAIM_THREAD_OPERATIONS: Readonly<Record<string, (words: Words) => ThreadOp>> = {
+  pageout: (w) => ({ op: 'madvise', handle: handle(w), page: page(w), pages: pages(w), advice: 'pageout' }),
+  collapse: (w) => ({ op: 'madvise', handle: handle(w), page: page(w), pages: pages(w), advice: 'collapse' }),
+  reap: (w) => ({ op: 'reap', handle: handle(w), page: page(w), pages: pages(w) }),
+}
+
 /** Commands of a device thread's engine. */
 export const DEVICE_THREAD_OPERATIONS: Readonly<Record<string, (words: Words) => ThreadOp>> = {
   dread: deviceSpan('dread'),

@@ -1,0 +1,32 @@
+/** The known races that can be put in, by their ids. */
+import { fileURLToPath } from 'node:url'
+import { HmmError } from '../../shared/seam/error.ts'
+import type { ForeignActors } from '../explore/subjects.ts'
+import type { Race } from './race.ts'
+
+/** In the order of the catalogue. */
+export const RACE_IDS = [
+  'range-listed-after-callback',
+  'recheck-outside-lock',
+  'interval-remove-unlocked-predicate',
+  'eagain-without-unwind',
+  'nonblock-start-lies',
+  'unpaired-end-after-failed-start',
+  'devpriv-fault-without-ref',
+  'migrate-flush-after-unlock',
+  'invalidate-only-at-end',
+] as const
+
+/** The race of that id. Throws HMM_ERR_USAGE with the ids there are. */
+export async function raceById(id: string): Promise<Race> {
+  if (!(RACE_IDS as readonly string[]).includes(id))
+    throw new HmmError('HMM_ERR_USAGE', `there is no race ${JSON.stringify(id)}; there are ${RACE_IDS.join(', ')}`)
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+  return (await import(new URL(`./${id}/race${extension}`, import.meta.url).href)).default as Race
+}
+
+/** What a race is explored on, unless something else is given. */
+export function subjectOf(race: Race): { scenario: string } | { actors: ForeignActors } {
+  if (race.actors !== undefined) return { actors: race.actors }
+  return { scenario: fileURLToPath(race.scenario as string) }
+}

@@ -1,0 +1,16 @@
+/** A faulty svm: when it may not wait for its lock it does nothing, and says that it did (known race 7). */
+import { defineDriver } from '../../../shared/device/index.ts'
+import svm from '../../../shared/drivers/svm.ts'
+
+export default defineDriver({
+  ...svm,
+  name: 'nonblock-start-lies',
+  invalidate(dev, mirror, range, seq) {
+    if (dev.blockable(range)) dev.lock(mirror)
+    else if (!dev.tryLock(mirror)) return true // the mistake: the device may still use the range
+    dev.setSeq(mirror, seq)
+    dev.unmap(mirror, dev.start(range), dev.last(range))
+    dev.unlock(mirror)
+    return true
+  },
+})
