@@ -12,6 +12,15 @@ for (const notify of ['dispatcher', 'inline'] as const) {
   })
 }
 
+for (const notify of ['dispatcher', 'inline'] as const) {
+  t.test(`2 MiB pages: 3 cpus and 2 devices, callbacks by ${notify}`, async (t) => {
+    const result = await stress({ profile: 'huge', seconds: 5, cpus: 3, devices: ['svm', 'svm'], notify, seed: 6 })
+    t.same(result.violations, [])
+    t.ok(result.faults > 200, `${result.faults} faults were served`)
+    t.ok(result.invalidations > 200, `${result.invalidations} invalidations`)
+  })
+}
+
 t.test('one cpu and one device, without checks: the audits still hold', async (t) => {
   const result = await stress({ seconds: 2, cpus: 1, devices: ['svm'], checked: false, noise: 0 })
   t.same(
