@@ -65,12 +65,12 @@ async function main(): Promise<number> {
     .command('explore')
     .description('run concurrent scenarios under a scheduler that chooses every interleaving')
     .argument('<scenarios...>', 'concurrent scenario files')
-    .addOption(new Option('--strategy <name>', 'who chooses').choices(['pct', 'random', 'dfs']).default('pct'))
+    .addOption(new Option('--strategy <name>', 'who chooses').choices(['pct', 'random', 'dfs', 'dpor']).default('pct'))
     .option('--depth <d>', 'pct: ordering constraints of the bugs looked for', whole('a depth', 1, 16), 3)
     .option('--preemptions <n>', 'dfs: most preemptions of a schedule', whole('the number of preemptions', 0, 1000), 2)
     .option(
       '--schedules <n>',
-      'most schedules of a scenario (default: 1000; dfs: all)',
+      'most schedules of a scenario (default: 1000; dfs and dpor: all)',
       whole('the number of schedules', 1, 2 ** 31 - 1),
     )
     .option(

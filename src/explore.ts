@@ -41,12 +41,12 @@ export interface ExploreOptions {
   /** A known race to put in: its driver, or its edit of the core. Without a subject its own is explored. */
   readonly bug?: string
   /** Default pct. */
-  readonly strategy?: 'random' | 'pct' | 'dfs'
+  readonly strategy?: 'random' | 'pct' | 'dfs' | 'dpor'
   /** pct: ordering constraints of the bugs it looks for. Default 3. */
   readonly depth?: number
   /** dfs: most preemptions of a schedule. Default 2. */
   readonly preemptions?: number
-  /** Most schedules. Default 1000; dfs: until all were seen. */
+  /** Most schedules. Default 1000; dfs and dpor: until all were seen. */
   readonly schedules?: number
   readonly seed?: number
   /** Modules in the place of device families. */
@@ -81,10 +81,10 @@ export interface Find {
 export interface ExploreResult {
   readonly file: string
   readonly name: string
-  readonly strategy: 'random' | 'pct' | 'dfs'
+  readonly strategy: 'random' | 'pct' | 'dfs' | 'dpor'
   readonly seed: number
   readonly schedules: number
-  /** Every schedule within the bound was seen (dfs). */
+  /** Every schedule within the bound was seen (dfs), or one for each behaviour (dpor). */
   readonly complete: boolean
   readonly steps: number
   readonly switches: number
@@ -163,12 +163,13 @@ function strategyOf(options: ExploreOptions): Strategy {
     if (!Number.isInteger(value) || value < min || value > max)
       throw new HmmError('HMM_ERR_USAGE', `${name} is a whole number from ${min} to ${max}, not ${value}`)
   }
-  if (!['random', 'pct', 'dfs'].includes(strategy))
-    throw new HmmError('HMM_ERR_USAGE', `there is no strategy ${strategy}; there are random, pct and dfs`)
+  if (!['random', 'pct', 'dfs', 'dpor'].includes(strategy))
+    throw new HmmError('HMM_ERR_USAGE', `there is no strategy ${strategy}; there are random, pct, dfs and dpor`)
   whole(depth, 'the depth of pct', 1, 16)
   whole(preemptions, 'the number of preemptions', 0, 1000)
   if (shard !== undefined) {
-    if (strategy === 'dfs') throw new HmmError('HMM_ERR_USAGE', 'a depth-first search cannot be split into shards')
+    if (strategy === 'dfs' || strategy === 'dpor')
+      throw new HmmError('HMM_ERR_USAGE', 'a depth-first search cannot be split into shards')
     whole(shard.of, 'the number of shards', 1, 1_000_000)
     whole(shard.index, 'a shard', 0, shard.of - 1)
   }
@@ -176,6 +177,11 @@ function strategyOf(options: ExploreOptions): Strategy {
 }
 
 const DEFAULT_SCHEDULES = 1000
+
+function isSearch({ name }: Strategy): boolean {
+  return name === 'dfs' || name === 'dpor'
+}
+
 /** Every how many schedules everything is taken down and counted. */
 const TEARDOWN_EVERY = 16
 
@@ -186,7 +192,7 @@ async function search(
   options: ExploreOptions,
 ): Promise<{ reports: RunReport[]; cutOff: number }> {
   const stride = options.shard?.of ?? 1
-  const wanted = options.schedules ?? (strategy.name === 'dfs' ? 2 ** 31 - 1 : DEFAULT_SCHEDULES)
+  const wanted = options.schedules ?? (isSearch(strategy) ? 2 ** 31 - 1 : DEFAULT_SCHEDULES)
   const reports: RunReport[] = []
   let first = options.shard?.index ?? 0
   let done = 0
@@ -206,7 +212,7 @@ async function search(
     done += report.schedules
     if (!report.cutOff || options.signal?.aborted === true) return { reports, cutOff }
     cutOff++
-    if (strategy.name === 'dfs')
+    if (isSearch(strategy))
       throw new RunFailure(
         'HMM_ERR_BOUND',
         `a schedule did not end within ${STEP_LIMIT} steps: a depth-first search cannot pass it`,

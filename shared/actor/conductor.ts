@@ -14,9 +14,8 @@ import { checkSubset } from '../check/subset.ts'
 import { reapDeferred } from '../frame/deferred.ts'
 import type { WordAt, Words } from '../memory/words.ts'
 import { NO_FILE } from '../mm/file.ts'
-import { dfsAdvance } from '../sched/dfs.ts'
 import { BASELINE } from '../sched/pct.ts'
-import { makeScheduler } from '../sched/strategy.ts'
+import { advance, makeScheduler } from '../sched/strategy.ts'
 import { ACTOR_KIND, actorAt, KIND, WAIT_KIND } from '../seam/actors.ts'
 import * as w from '../seam/batonword.ts'
 import { seedChance } from '../seam/chance.ts'
@@ -138,7 +137,7 @@ export class Conductor {
     if (words[header + w.SCHEDULES_DONE] === 0) words[header + w.BASE_STEPS] = steps
     const done = (words[header + w.SCHEDULES_DONE] as number) + 1
     words[header + w.SCHEDULES_DONE] = done
-    if (program.strategy.name === 'dfs') dfsAdvance(words)
+    advance(words, program.strategy)
     if (done >= program.count || words[header + w.EXHAUSTED] === 1) {
       words[header + w.PHASE_OF_RUN] = RUN_PHASE.over
       haltMachine(words, 'finished', task.id)

@@ -4,12 +4,13 @@
  */
 import type { Words } from '../memory/words.ts'
 import type { Scheduler } from '../seam/control.ts'
-import { dfsScheduler } from './dfs.ts'
+import { dfsAdvance, dfsScheduler } from './dfs.ts'
+import { dporAdvance, dporScheduler } from './dpor.ts'
 import { pctScheduler } from './pct.ts'
 import { randomScheduler } from './random.ts'
 import { replayScheduler } from './replay.ts'
 
-export type StrategyName = 'random' | 'pct' | 'dfs' | 'replay'
+export type StrategyName = 'random' | 'pct' | 'dfs' | 'dpor' | 'replay'
 
 export interface Strategy {
   readonly name: StrategyName
@@ -32,7 +33,15 @@ export function makeScheduler(words: Words, strategy: Strategy): Scheduler {
       return pctScheduler(words, strategy.depth)
     case 'dfs':
       return dfsScheduler(words, strategy.preemptions)
+    case 'dpor':
+      return dporScheduler(words)
     case 'replay':
       return replayScheduler(words, strategy.loose)
   }
+}
+
+/** Between two schedules: a search goes on to the next one, or says that there is none. */
+export function advance(words: Words, strategy: Strategy): void {
+  if (strategy.name === 'dfs') dfsAdvance(words)
+  else if (strategy.name === 'dpor') dporAdvance(words)
 }

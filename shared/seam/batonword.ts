@@ -62,6 +62,8 @@ export const LASSO_HASH = 27
 export const LASSO_STEP = 28
 export const LASSO_ROUNDS = 29
 export const LASSO_LOOKS = 30
+/** 1 once a switch was made for fairness, not by the strategy: nothing is complete then. */
+export const FORCED = 31
 /** Four words of chance for the running schedule. */
 export const RUN_CHANCE = 32
 export const HEADER_WORDS = 64

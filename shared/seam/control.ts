@@ -24,7 +24,7 @@ import { actorAt, PARK } from './actors.ts'
 import * as w from './batonword.ts'
 import { haltMachine } from './halt.ts'
 import { PARK_TOKEN } from './parkword.ts'
-import { unwind } from './point.ts'
+import { POINT_LOAD, POINT_RMW, unwind } from './point.ts'
 import type { StepLog } from './steplog.ts'
 import { ACTOR_COUNT_AT, HALT_AT } from './superblock.ts'
 import { GATE_CONTROL, type Task } from './task.ts'
@@ -131,6 +131,7 @@ export class Baton {
     if (next !== id) words[header + w.PREEMPTIONS] = (words[header + w.PREEMPTIONS] as number) + 1
     else if ((words[header + w.PASSES] as number) >= LONG && (enabled & (enabled - 1)) !== 0) {
       this.scheduler.giveWay?.(id)
+      words[header + w.FORCED] = 1
       next = following(enabled, id)
     }
     if (next !== id) this.turnTo(next)
@@ -139,26 +140,26 @@ export class Baton {
 
   /** Until somebody leaves a token in this actor's park word. The token stays there. */
   sleep(): void {
-    if (this.words[this.parkOf(this.id)] !== PARK_TOKEN) this.block(w.SLEEPING)
+    if (this.words[this.parkOf(this.id)] !== PARK_TOKEN) this.block(w.SLEEPING, POINT_RMW, this.parkOf(this.id))
   }
 
   /** Until a token, or until `ns` have passed and nothing else can move. */
   nap(ns: number): void {
     if (this.words[this.parkOf(this.id)] === PARK_TOKEN) return
     this.words[this.mine + w.DEADLINE] = (this.words[this.header + w.NOW_US] as number) + Math.max(1, Math.ceil(ns / 1000))
-    this.block(w.NAPPING)
+    this.block(w.NAPPING, POINT_RMW, this.parkOf(this.id))
   }
 
   /** The value of word `at` will not do: until it has another one. */
   spin(at: WordAt): void {
     this.words[this.mine + w.SPIN_AT] = at
     this.words[this.mine + w.SPIN_VALUE] = this.words[at] as number
-    this.block(w.SPINNING)
+    this.block(w.SPINNING, POINT_LOAD, at)
   }
 
   /** Between two schedules. */
   gate(): void {
-    this.block(w.GATED)
+    this.block(w.GATED, 0, 0)
   }
 
   /** Opens the gate of `actor`, if it stands there. Conductor only. */
@@ -193,10 +194,13 @@ export class Baton {
     return this.parks + actor * this.parkStride
   }
 
-  private block(status: number): void {
+  /** Gives the baton away; `kind` and `at` are the access by which this actor will go on. */
+  private block(status: number, kind: number, at: WordAt): void {
     const { words, header, mine, id } = this
     this.log?.accessDone(words)
     words[mine + w.STATUS] = status
+    words[mine + w.NEXT_KIND] = kind
+    words[mine + w.NEXT_AT] = at
     let enabled = this.enabled()
     if (enabled === 0 && !this.timeGoesOn()) this.onQuiet()
     if (enabled === 0) enabled = this.enabled()
@@ -252,6 +256,7 @@ export class Baton {
   /** One point each, in turn. When the turn comes round, somebody may look whether the machine goes in circles. */
   private fair(enabled: number): number {
     const next = following(enabled, this.words[this.header + w.CURRENT] as number)
+    this.words[this.header + w.FORCED] = 1
     if ((enabled & ((1 << next) - 1)) === 0) this.onRound()
     return next
   }

@@ -12,7 +12,7 @@ import { EXIT, grouped, interruptSignal, Output } from './output.ts'
 export interface ExploreFlags {
   readonly json?: string
   readonly seed: number
-  readonly strategy: 'random' | 'pct' | 'dfs'
+  readonly strategy: 'random' | 'pct' | 'dfs' | 'dpor'
   readonly depth: number
   readonly preemptions: number
   readonly schedules?: number
@@ -118,7 +118,11 @@ export function resultLines(result: ExploreResult, file: string | null): string[
 
 function cleanLines(result: ExploreResult): string[] {
   const cut = result.cut_off === 0 ? '' : `; ${grouped(result.cut_off)} were too long and tell nothing`
-  const lines = [result.complete ? `clean: these are all schedules within the bound${cut}` : `no violation was found${cut}`]
+  const lines = [
+    result.complete
+      ? `clean: ${result.strategy === 'dpor' ? 'every behaviour was seen' : 'these are all schedules within the bound'}${cut}`
+      : `no violation was found${cut}`,
+  ]
   if (result.bound === undefined) return lines
   const missed = (1 - result.bound) ** result.schedules
   return [

@@ -203,7 +203,7 @@ function report(words: Words, violation: Violation | null): Omit<RunReport, 'sec
     preemptions: at(w.PREEMPTIONS),
     recorded: at(w.SEGMENTS_FULL) === 0,
     hash: hex(at(w.HASH_A)) + hex(at(w.HASH_B)),
-    exhausted: at(w.EXHAUSTED) === 1,
+    exhausted: at(w.EXHAUSTED) === 1 && at(w.FORCED) === 0,
     cutOff: at(w.CUT_OFF) === 1,
     divergedAt: at(w.DIVERGED) === 0 ? null : at(w.DIVERGED) - 1,
   }
