@@ -48,6 +48,7 @@ async function main(): Promise<number> {
     .option('--devices <list>', 'families or driver modules, one per device: svm*2,./my-driver.js', 'svm*2')
     .option('--duration <seconds>', 'time under load', number('a duration', 0, 86400, true), 10)
     .option('--noise <p>', 'probability of a spin of up to 20 us at each schedule point', number('noise', 0, 1), 1 / 64)
+    .option('--bug <id>', 'puts a known race in (hmm bugs lists them)')
     .option('--memory <bytes>', 'memory of the machine', bytes, 64 * 2 ** 20)
     .option('--no-checks', 'without held locks, lock order, object lifetime and access oracles: faster')
     .addOption(notifyOption())
@@ -64,10 +65,18 @@ async function main(): Promise<number> {
   program
     .command('explore')
     .description('run concurrent scenarios under a scheduler that chooses every interleaving')
-    .argument('<scenarios...>', 'concurrent scenario files')
-    .addOption(new Option('--strategy <name>', 'who chooses').choices(['pct', 'random', 'dfs', 'dpor']).default('pct'))
-    .option('--depth <d>', 'pct: ordering constraints of the bugs looked for', whole('a depth', 1, 16), 3)
-    .option('--preemptions <n>', 'dfs: most preemptions of a schedule', whole('the number of preemptions', 0, 1000), 2)
+    .argument('[scenarios...]', 'concurrent scenario files; none with --bug: the race has its own')
+    .option('--bug <id>', 'puts a known race in (hmm bugs lists them)')
+    .addOption(
+      new Option('--strategy <name>', 'who chooses (default: pct, or what suits the bug)').choices([
+        'pct',
+        'random',
+        'dfs',
+        'dpor',
+      ]),
+    )
+    .option('--depth <d>', 'pct: ordering constraints of the bugs looked for (default: 3)', whole('a depth', 1, 16))
+    .option('--preemptions <n>', 'dfs: most preemptions of a schedule (default: 2)', whole('the number of preemptions', 0, 1000))
     .option(
       '--schedules <n>',
       'most schedules of a scenario (default: 1000; dfs and dpor: all)',
@@ -86,10 +95,20 @@ async function main(): Promise<number> {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExamples:\n  hmm explore race.scn --schedules 10000\n  hmm explore race.scn --driver svm=./my-driver.js --depth 2\n  hmm explore race.scn --strategy dfs --preemptions 2 --json -',
+      '\nExamples:\n  hmm explore race.scn --schedules 10000\n  hmm explore race.scn --driver svm=./my-driver.js --depth 2\n  hmm explore --bug recheck-outside-lock\n  hmm explore race.scn --strategy dfs --preemptions 2 --json -',
     )
     .action(async (files: string[], flags) => {
       exit = await (await import('./cli/explore.ts')).exploreVerb(files, flags)
+    })
+
+  program
+    .command('bugs')
+    .description('the known races of this protocol family: where they happened, and how to see them')
+    .argument('[id]', 'one of them, in full')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExamples:\n  hmm bugs\n  hmm bugs recheck-outside-lock')
+    .action(async (id: string | undefined, flags) => {
+      exit = await (await import('./cli/bugs.ts')).bugsVerb(id, flags)
     })
 
   program

@@ -126,13 +126,37 @@ export const replayDocument = z.object({
   answers: z.array(z.object({ operation: z.string(), answer: z.string().nullable() })),
 })
 
+export const bugsDocument = z.object({
+  ...frame,
+  verb: z.literal('bugs'),
+  bugs: z.array(
+    z.object({
+      number: natural,
+      id: z.string(),
+      title: z.string(),
+      generation: z.array(z.string()),
+      oracles: z.array(z.string()),
+      depth: natural,
+      expressible: z.boolean(),
+      reason: z.string().optional(),
+    }),
+  ),
+})
+
+export type BugsDocument = z.infer<typeof bugsDocument>
 export type ExploreDocument = z.infer<typeof exploreDocument>
 export type ReplayDocument = z.infer<typeof replayDocument>
 export type RunDocument = z.infer<typeof runDocument>
 export type StressDocument = z.infer<typeof stressDocument>
 
 /** The schema of each verb's document. */
-export const documents = { run: runDocument, stress: stressDocument, explore: exploreDocument, replay: replayDocument } as const
+export const documents = {
+  run: runDocument,
+  stress: stressDocument,
+  explore: exploreDocument,
+  replay: replayDocument,
+  bugs: bugsDocument,
+} as const
 export type DocumentVerb = keyof typeof documents
 
 /** JSON Schema (draft 2020-12) of each verb's document. */
@@ -141,6 +165,7 @@ export function jsonSchemas(): Record<DocumentVerb, object> {
     run: z.toJSONSchema(runDocument),
     stress: z.toJSONSchema(stressDocument),
     explore: z.toJSONSchema(exploreDocument),
+    bugs: z.toJSONSchema(bugsDocument),
     replay: z.toJSONSchema(replayDocument),
   }
 }

@@ -15,6 +15,7 @@ import type { Violation } from '../shared/seam/violation.ts'
 import { driverUrl } from './drivers.ts'
 import { RunFailure } from './failure.ts'
 import { Machine } from './machine.ts'
+import { raceById } from './races/index.ts'
 
 export interface StressOptions {
   /** Workload; default `mixed`. */
@@ -35,6 +36,8 @@ export interface StressOptions {
   readonly onProgress?: (progress: StressProgress) => void
   /** Ends the load early when aborted; the result says what there was until then. */
   readonly signal?: AbortSignal
+  /** A known race to put in: its driver in the place of its family, or its edit of the core. */
+  readonly bug?: string
 }
 
 export interface StressProgress {
@@ -92,9 +95,11 @@ export async function stress(options: StressOptions = {}): Promise<StressResult>
   const devices = options.devices ?? ['svm', 'svm']
   const seconds = options.seconds ?? 10
   if (!(seconds > 0)) throw new HmmError('HMM_ERR_USAGE', `a stress run lasts longer than ${seconds} s`)
+  const bug = options.bug === undefined ? null : await raceById(options.bug)
   const machine = await Machine.boot({
     cpus: options.cpus ?? 2,
-    drivers: devices.map(driverUrl),
+    drivers: devices.map((name) => (bug?.driver?.family === name ? bug.driver.module : driverUrl(name))),
+    ...(bug?.edit === undefined ? {} : { edit: bug.edit }),
     noise: options.noise ?? DEFAULT_NOISE,
     notify: options.notify ?? 'dispatcher',
     seed: options.seed ?? 1,

@@ -12,9 +12,10 @@ import { EXIT, grouped, interruptSignal, Output } from './output.ts'
 export interface ExploreFlags {
   readonly json?: string
   readonly seed: number
-  readonly strategy: 'random' | 'pct' | 'dfs' | 'dpor'
-  readonly depth: number
-  readonly preemptions: number
+  readonly strategy?: 'random' | 'pct' | 'dfs' | 'dpor'
+  readonly depth?: number
+  readonly preemptions?: number
+  readonly bug?: string
   readonly schedules?: number
   readonly shard?: string
   readonly driver: readonly string[]
@@ -25,14 +26,16 @@ export interface ExploreFlags {
 export async function exploreVerb(files: readonly string[], flags: ExploreFlags): Promise<number> {
   const output = new Output(flags.json)
   const signal = interruptSignal()
-  const scenarios = files.map(readScenario)
+  if (files.length === 0 && flags.bug === undefined)
+    throw new HmmError('HMM_ERR_USAGE', 'hmm explore takes scenario files, or --bug ID')
+  const scenarios = files.length === 0 ? [null] : files.map(readScenario)
   const results: object[] = []
   let found = 0
   let unsure = 0
   for (const scenario of scenarios) {
     if (signal.aborted) break
     const result = await exploreOne(scenario, flags, output, signal)
-    const file = result.violation === undefined ? null : writeReplay(flags.out, scenario.name, result)
+    const file = result.violation === undefined ? null : writeReplay(flags.out, result.name, result)
     for (const line of resultLines(result, file)) output.say(line)
     if (result.violation !== undefined) found++
     else if (result.cut_off > 0) unsure++
@@ -44,31 +47,37 @@ export async function exploreVerb(files: readonly string[], flags: ExploreFlags)
 }
 
 function exploreOne(
-  scenario: ConcurrentScenario,
+  scenario: ConcurrentScenario | null,
   flags: ExploreFlags,
   output: Output,
   signal: AbortSignal,
 ): Promise<ExploreResult> {
   let told = 0
   return explore({
-    scenario,
-    strategy: flags.strategy,
-    depth: flags.depth,
-    preemptions: flags.preemptions,
+    ...(scenario === null ? {} : { scenario }),
+    ...given('strategy', flags.strategy),
+    ...given('depth', flags.depth),
+    ...given('preemptions', flags.preemptions),
+    ...given('bug', flags.bug),
     seed: flags.seed,
     shrink: flags.shrink,
     signal,
     drivers: Object.fromEntries(flags.driver.map(replacement)),
-    ...(flags.schedules === undefined ? {} : { schedules: flags.schedules }),
+    ...given('schedules', flags.schedules),
     ...(flags.shard === undefined ? {} : { shard: shardOf(flags.shard) }),
     onProgress: ({ schedules, switches, seconds }) => {
       if (seconds - told < 1) return
       told = seconds
       output.progress(
-        `${scenario.name}: ${grouped(schedules)} schedules, ${grouped(schedules / seconds)}/s, ${grouped(switches)} switches`,
+        `${scenario?.name ?? flags.bug}: ${grouped(schedules)} schedules, ${grouped(schedules / seconds)}/s, ${grouped(switches)} switches`,
       )
     },
   })
+}
+
+/** An option, if it was given. */
+function given<K extends string, V>(key: K, value: V | undefined): { [k in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [k in K]?: V })
 }
 
 /** `svm=./mine.js`: a module in the place of a family. */

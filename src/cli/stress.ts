@@ -16,6 +16,7 @@ export interface StressFlags {
   readonly noise: number
   readonly memory: number
   readonly checks: boolean
+  readonly bug?: string
 }
 
 export async function stressVerb(profile: string, flags: StressFlags): Promise<number> {
@@ -30,6 +31,7 @@ export async function stressVerb(profile: string, flags: StressFlags): Promise<n
     seed: flags.seed,
     bytes: flags.memory,
     checked: flags.checks,
+    ...(flags.bug === undefined ? {} : { bug: flags.bug }),
     signal: interruptSignal(),
     onProgress: (p) =>
       output.progress(

@@ -7,6 +7,7 @@
  *   switches     two segments of an actor are joined, and what lay between them comes after
  */
 import type { ScenarioSubject, ScenarioThread, Subject } from '../../shared/actor/subject.ts'
+import type { ThreadLine } from '../../shared/actor/threadops.ts'
 import type { Segment } from '../../shared/sched/replay.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
 import type { Oracle } from '../../shared/seam/violation.ts'
@@ -145,10 +146,15 @@ function* withoutOne(subject: ScenarioSubject, oracle: Oracle): Generator<Scenar
     ),
   )
   for (const [t, thread] of [...subject.threads.entries()].reverse()) {
-    for (const [i, { index }] of [...thread.lines.entries()].reverse()) {
-      if (awaited.has(index) || named.has(index)) continue
+    for (const [i, { index, op }] of [...thread.lines.entries()].reverse()) {
+      if (awaited.has(index) || named.has(index) || (oracle === 'LIN' && decidesValues(op))) continue
       const shorter: ScenarioThread = { ...thread, lines: thread.lines.filter((_, at) => at !== i) }
       yield { ...subject, expect, threads: subject.threads.map((one, at) => (at === t ? shorter : one)) }
     }
   }
+}
+
+/** What a value at the end depends on: without it, or in another order, what is expected would not hold in any schedule. */
+function decidesValues(op: ThreadLine['op']): boolean {
+  return op.op === 'after' || op.op === 'store' || op.op === 'add' || op.op === 'dwrite' || op.op === 'dadd'
 }

@@ -17,7 +17,7 @@ export default defineRace(import.meta.url, {
     'remover: sees that, returns, frees the record',
     'invalidation: takes the freed record out of the tree',
   ],
-  search: { strategy: 'dfs', preemptions: 2 },
+  search: { strategy: 'dfs', preemptions: 3 },
   actors: { setup: 'setUp', threads: ['invalidator', 'remover'], words: 16 },
   edit: {
     file: 'shared/notifier/subscriptions.js',

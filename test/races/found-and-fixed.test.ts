@@ -1,0 +1,24 @@
+/**
+ * Is each known race found when it is put in, by one of the oracles that its folder names, and is the same scenario clean without
+ * it? Each find replays.
+ */
+import t from 'tap'
+import { explore, replay } from '../../src/index.ts'
+import { RACE_IDS, raceById, subjectOf } from '../../src/races/index.ts'
+
+/** Many times what each needs in the middle of 20 seeds (docs/races.md). */
+const ENOUGH = 20_000
+/** Schedules of the fixed variant here; docs/races.md has the long runs. */
+const CLEAN = 200
+
+for (const id of RACE_IDS) {
+  t.test(id, async (t) => {
+    const race = await raceById(id)
+    const found = await explore({ bug: id, schedules: ENOUGH })
+    t.ok(race.oracles.includes(found.violation?.oracle as never), found.violation?.message ?? `not in ${found.schedules}`)
+    const again = await replay(found.violation?.token as string)
+    t.equal(again.same, true, 'the find replays')
+    const fixed = await explore({ ...subjectOf(race), depth: race.depth + 1, schedules: CLEAN })
+    t.equal(fixed.violation?.message, undefined, 'and without the race there is nothing to find')
+  })
+}
