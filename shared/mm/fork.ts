@@ -171,10 +171,10 @@ function copyHuge(task: Task, vma: Vma, child: Mm, vpn: number): boolean {
 /**
  * Copies entries [first, last] of one leaf: reverse-map locks, the parent's leaf, the child's leaf.
  *
- *     fork                                     migration, restoring page P in both areas
+ *     fork                                     migration, unmapping page P everywhere
  *                                              looks at the child: empty
- *     copies P's migration entry
- *                                              restores the parent                  [Forbidden: the child's stays behind]
+ *     copies P's entry
+ *                                              unmaps the parent's                  [Forbidden: the child's stays behind]
  *
  * so a leaf is copied with the family's semaphore held for writing: a walk sees both areas before, or both after.
  */
@@ -189,7 +189,7 @@ function copyLeaf(task: Task, vma: Vma, child: Mm, first: number, last: number):
     unlockLeaf(task, from)
     unlockRmaps(task, vma, true)
     if (busy === NO_FRAME) continue
-    frameWaitUnlocked(task, busy) // a device is just taking this page exclusively, or a CPU giving it back
+    frameWaitUnlocked(task, busy) // taken exclusively by a device at this moment, given back by a CPU, or on its way
     vpn--
   }
 }
@@ -208,8 +208,10 @@ function copyEntry(task: Task, vma: Vma, from: Table, to: Table, vpn: number): F
   }
   if (entry === 0) return NO_FRAME
   const frame = pteFrame(entry)
+  // Whose the page is moves with it: only when it has arrived can it be made to belong to both. (An eviction needs no mmap_sem.)
+  if (isMigrationEntry(entry)) return frame
   if (isSwapEntry(entry)) frameGet(task, frame)
-  else if (!isMigrationEntry(entry) && frame !== ZERO_FRAME) {
+  else if (frame !== ZERO_FRAME) {
     frameGet(task, frame)
     frameMapInc(task, frame)
     if ((frameFlags(task, frame) & FRAME_ANON) !== 0) frameClearFlags(task, frame, FRAME_EXCLUSIVE)
