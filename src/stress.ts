@@ -98,7 +98,10 @@ export async function stress(options: StressOptions = {}): Promise<StressResult>
   const bug = options.bug === undefined ? null : await raceById(options.bug)
   const machine = await Machine.boot({
     cpus: options.cpus ?? 2,
-    drivers: devices.map((name) => (bug?.driver?.family === name ? bug.driver.module : driverUrl(name))),
+    drivers: devices.map((name) => ({
+      driver: bug?.driver?.family === name ? bug.driver.module : driverUrl(name),
+      memoryPages: workload.devicePages ?? 0,
+    })),
     ...(bug?.edit === undefined ? {} : { edit: bug.edit }),
     noise: options.noise ?? DEFAULT_NOISE,
     notify: options.notify ?? 'dispatcher',

@@ -8,7 +8,7 @@ import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
 import { NO_FILE, peekCached } from '../mm/file.ts'
 import { hugeStart, vmaIsHugetlb } from '../mm/huge.ts'
 import { mmVmas } from '../mm/mm.ts'
-import { isSwapEntry, pteFrame, pteMapsFrame } from '../mm/pte.ts'
+import { isExclusive, isSwapEntry, pteFrame, pteMapsFrame } from '../mm/pte.ts'
 import { NO_VMA, type Vma, vmaFile, vmaIndex } from '../mm/vma.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import { quietLoad } from '../seam/atomics.ts'
@@ -71,10 +71,10 @@ export function auditSums(task: Task, mm: Mm, areas: readonly AuditedArea[]): Vi
   return found
 }
 
-/** The frame that holds the content of page `vpn`: the mapped one, a swap slot, or the one in the page cache. */
+/** The frame that holds the content of page `vpn`: the mapped or exclusively held one, a swap slot, or the one in the page cache. */
 export function contentFrame(task: Task, mm: Mm, vpn: number): Frame {
   const entry = cpuEntry(task, mm, vpn)
-  if (pteMapsFrame(entry) || isSwapEntry(entry)) return pteFrame(entry)
+  if (pteMapsFrame(entry) || isSwapEntry(entry) || isExclusive(entry)) return pteFrame(entry)
   const vma = intervalFirst(task, mmVmas(mm), vpn, vpn) as Vma
   const file = vma === NO_VMA ? NO_FILE : vmaFile(task, vma)
   if (file === NO_FILE) return NO_FRAME

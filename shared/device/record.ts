@@ -17,7 +17,7 @@
  */
 
 import { type Mirror, mirrorGetUnlessGone, mirrorMm, NO_MIRROR } from '../hmm/mirror.ts'
-import { regionAt } from '../memory/regions.ts'
+import { regionAt, regionWords } from '../memory/regions.ts'
 import type { WordAt } from '../memory/words.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
@@ -71,6 +71,11 @@ export type DeviceAt = WordAt & { readonly brand: 'device' }
 
 export function deviceAt(task: Task, device: number): DeviceAt {
   return (regionAt(task.words, 'devices') + device * DEVICE_WORDS) as DeviceAt
+}
+
+/** Devices that the machine has. */
+export function deviceCount(task: Task): number {
+  return regionWords(task.words, 'devices') / DEVICE_WORDS
 }
 
 /** Makes device `device`. Once, by the booting thread. */

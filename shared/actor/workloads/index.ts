@@ -7,6 +7,7 @@ import type { EngineKernel } from '../../device/command.ts'
 import type { Mm } from '../../notifier/mmhead.ts'
 import type { Task } from '../../seam/task.ts'
 import { HUGE_AUDITED, HUGE_SWAP_PAGES, hugeKernel, setUpHuge, stepHuge } from './huge.ts'
+import { MIGRATE_AUDITED, MIGRATE_DEVICE_PAGES, migrateKernel, setUpMigrate, stepMigrate } from './migrate.ts'
 import { MIXED_AUDITED, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
 
 export interface Workload {
@@ -15,6 +16,8 @@ export interface Workload {
   readonly audited: readonly AuditedArea[]
   /** Frames for pages that are put out; none if it is missing. */
   readonly swapPages?: number
+  /** Pages of each device's own memory; none if it is missing. */
+  readonly devicePages?: number
   setUp(task: Task, mm: Mm): void
   step(task: Task, mm: Mm): void
   readonly kernel: EngineKernel
@@ -35,5 +38,13 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     setUp: setUpHuge,
     step: stepHuge,
     kernel: hugeKernel,
+  },
+  migrate: {
+    summary: 'cpus drive test devices (--devices mirror*2): pages migrate, come home, are taken exclusively',
+    audited: MIGRATE_AUDITED,
+    devicePages: MIGRATE_DEVICE_PAGES,
+    setUp: setUpMigrate,
+    step: stepMigrate,
+    kernel: migrateKernel,
   },
 }
