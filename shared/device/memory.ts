@@ -182,8 +182,11 @@ export class DeviceMemory {
     return makeDeviceExclusive(this.task, mm, start, pages, this.cookie, begin)
   }
 
-  /** Maps an exclusively taken frame, with driver's bits `bits`. Update lock held, frame locked. */
-  mapExclusive(mirror: Mirror, iterator: MirrorIterator, vpn: number, frame: Frame, bits: number): boolean {
+  /**
+   * Maps a frame of system memory, with WRITE and driver's bits. Update lock held; the frame is locked, or a range that is valid
+   * under this lock names it.
+   */
+  mapSystem(mirror: Mirror, iterator: MirrorIterator, vpn: number, frame: Frame, bits: number): boolean {
     const pte = mirrorPteFromFrame(frame, bits)
     return mirrorFill(this.task, mirror, iterator, vpn, pte, frameGenerationQuiet(this.task, frame))
   }

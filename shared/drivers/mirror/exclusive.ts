@@ -32,7 +32,7 @@ function takeBatch(dev: DeviceContext, mirror: Mirror, start: number, pages: num
     // A page that somebody dropped since it was taken is not entered: whoever did has called back already.
     const valid = !dev.readRetry(mirror, seq)
     for (const [i, frame] of taken.frames.entries()) {
-      if (valid && frame !== -1 && dev.memory.mapExclusive(mirror, iterator, start + i, frame, EXCLUSIVE_BIT)) entered++
+      if (valid && frame !== -1 && dev.memory.mapSystem(mirror, iterator, start + i, frame, EXCLUSIVE_BIT)) entered++
     }
     dev.unlock(mirror)
     iterator.finish()

@@ -13,8 +13,11 @@ import {
   type Frame,
   type IoctlRequest,
   type IoctlResult,
+  MIRROR_WRITE,
   type Migration,
   type Mirror,
+  mirrorValid,
+  mirrorWritable,
   type Range,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
@@ -33,11 +36,18 @@ export function migrateToDevice(dev: DeviceContext, mirror: Mirror, request: Ioc
   dev.rangeRequest(range, 0n)
   dev.mmapReadLock(mirror)
   const errno = eachPiece(dev, mirror, request, SELECT_SYSTEM, (migration) => {
+    const before = takeEntries(dev, mirror, migration)
     supplyDevicePages(dev, migration)
     dev.memory.pages(migration)
-    const moved = Array.from(migration.src, (_, i) => dev.memory.target(migration, i) !== -1 && dev.memory.migrates(migration, i))
+    const moved = before.map((_, i) => dev.memory.target(migration, i) !== -1 && dev.memory.migrates(migration, i))
     dev.memory.finalize(migration)
-    enterMoved(dev, mirror, range, migration.start, moved)
+    enter(
+      dev,
+      mirror,
+      range,
+      migration.start,
+      before.map((was, i) => (moved[i] === true ? ENTRY.moved : was)),
+    )
   })
   dev.mmapReadUnlock(mirror)
   dev.freeRange(range)
@@ -120,9 +130,36 @@ function supplyDevicePages(dev: DeviceContext, migration: Migration): void {
   }
 }
 
+/** What a page's entry is to be after a migration. */
+const ENTRY = {
+  /** None was taken, or there was none. */
+  none: 0,
+  /** What was taken away, if the page stayed: for reading, or for writing as well. */
+  read: 1,
+  write: 2,
+  /** The page is in device memory now. */
+  moved: 3,
+} as const
+
+/** Takes the device's entries of the chosen pages away, before they are copied, and says what they were. */
+function takeEntries(dev: DeviceContext, mirror: Mirror, migration: Migration): number[] {
+  const iterator = dev.iterate(mirror)
+  dev.lock(mirror)
+  const taken = Array.from(migration.src, (_, i) => {
+    const vpn = migration.start + i
+    const entry = dev.entry(iterator, vpn)
+    if (!dev.memory.migrates(migration, i) || !mirrorValid(entry)) return ENTRY.none
+    dev.unmap(mirror, vpn, vpn)
+    return mirrorWritable(entry) ? ENTRY.write : ENTRY.read
+  })
+  dev.unlock(mirror)
+  iterator.finish()
+  return taken
+}
+
 /**
- * Enters what moved into the device table, as far as it still is where it went. mmap_sem held for reading: other threads may drop
- * pages meanwhile.
+ * Enters pages into the device table, as far as they still are where they were left. mmap_sem held for reading: other threads may
+ * drop pages meanwhile.
  *
  *     migrate_dev                              madvise dontneed, same page
  *                                              start: the callback finds nothing to take away
@@ -132,26 +169,31 @@ function supplyDevicePages(dev: DeviceContext, migration: Migration): void {
  *
  * so the table is filled from the CPU page table, under a sequence, as by any fault.
  */
-function enterMoved(dev: DeviceContext, mirror: Mirror, range: Range, start: number, moved: readonly boolean[]): void {
-  if (!moved.includes(true) || dev.rangeRegister(range, mirror, start, moved.length) !== 0) return
+function enter(dev: DeviceContext, mirror: Mirror, range: Range, start: number, entries: readonly number[]): void {
+  if (entries.every((entry) => entry === ENTRY.none)) return
+  if (dev.rangeRegister(range, mirror, start, entries.length) !== 0) return
   for (let entered = false; !entered && dev.rangeWait(range); ) {
     const filled = dev.rangeSnapshot(range)
     dev.lock(mirror)
     entered = filled >= 0 && dev.rangeValid(range)
-    if (entered) mapOwn(dev, mirror, range, start, moved)
+    if (entered) mapFound(dev, mirror, range, start, entries)
     dev.unlock(mirror)
   }
   dev.rangeUnregister(range)
 }
 
-/** Maps the pages of a filled range that are in the device's own memory and have just come there. Update lock held. */
-function mapOwn(dev: DeviceContext, mirror: Mirror, range: Range, start: number, moved: readonly boolean[]): void {
+/** Maps what a filled range has: moved pages in the device's own memory, others with the right they had. Update lock held. */
+function mapFound(dev: DeviceContext, mirror: Mirror, range: Range, start: number, entries: readonly number[]): void {
   const iterator = dev.iterate(mirror)
-  for (const [i, came] of moved.entries()) {
+  for (const [i, wanted] of entries.entries()) {
     const entry = dev.rangeEntry(range, i)
-    if (!came || (entry & OWN) === 0n) continue
+    if (wanted === ENTRY.none || !dev.rangeHas(range, i, false)) continue
     const frame = Number(entry >> BigInt(FORMAT.pfnShift)) as Frame
-    dev.memory.map(mirror, iterator, start + i, frame, (entry & FORMAT.write) !== 0n)
+    const write = (entry & FORMAT.write) !== 0n
+    const own = (entry & OWN) !== 0n
+    if (own) dev.memory.map(mirror, iterator, start + i, frame, write)
+    else if (wanted !== ENTRY.moved)
+      dev.memory.mapSystem(mirror, iterator, start + i, frame, write && wanted === ENTRY.write ? MIRROR_WRITE : 0)
   }
   iterator.finish()
 }
