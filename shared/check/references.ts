@@ -18,11 +18,10 @@ import { freeFrames, SWAP_ZONE, SYSTEM_ZONE, ZERO_FRAME, zoneFrames } from '../f
 import { count as range } from '../memory/words.ts'
 import { eachCached, type File, NO_FILE } from '../mm/file.ts'
 import { mmRoot, mmVmas } from '../mm/mm.ts'
-import { ENTRIES, entryAt, findLeaf, findPmd, LEAF_LEVEL, NO_TABLE, skipMissing } from '../mm/pagetable.ts'
+import { ENTRIES, entryAt, entrySpan, isTableEntry, LEAF_LEVEL, type Table, tableOf } from '../mm/pagetable.ts'
 import { isExclusive, isMigrationEntry, isSwapEntry, pteFrame, pteMapsFrame } from '../mm/pte.ts'
 import { LAST_VPN, NO_VMA, nextVma, type Vma, vmaFile } from '../mm/vma.ts'
 import type { Mm } from '../notifier/mmhead.ts'
-import { quietLoad } from '../seam/atomics.ts'
 import type { Task } from '../seam/task.ts'
 import { pageName } from '../seam/trace.ts'
 import type { Violation } from '../seam/violation.ts'
@@ -99,22 +98,26 @@ export function auditInventory(task: Task, before: ReadonlyMap<string, number>):
   })
 }
 
-/** Every non-empty entry of an address space that maps pages, small or huge. The machine stands still. */
+/** Every non-empty entry of an address space that maps pages, small or huge. The machine stands still, so words are read plainly. */
 export function eachEntry(task: Task, mm: Mm, visit: (vpn: number, entry: number) => void): void {
-  const root = mmRoot(task, mm)
-  for (let vpn = 0; vpn <= LAST_VPN; ) {
-    const next = skipMissing(task, root, vpn)
-    if (next !== vpn) {
-      vpn = next
-      continue
-    }
-    const leaf = findLeaf(task, root, vpn)
-    if (leaf === NO_TABLE) visit(vpn, quietLoad(task, findPmd(task, root, vpn)))
-    for (let i = 0; leaf !== NO_TABLE && i < ENTRIES; i++) {
-      const entry = quietLoad(task, entryAt(leaf, LEAF_LEVEL, vpn + i))
-      if (entry !== 0) visit(vpn + i, entry)
-    }
-    vpn += ENTRIES
+  eachEntryBelow(task, mmRoot(task, mm), 0, 0, visit)
+}
+
+function eachEntryBelow(
+  task: Task,
+  table: Table,
+  level: number,
+  base: number,
+  visit: (vpn: number, entry: number) => void,
+): void {
+  const first = entryAt(table, level, 0)
+  const span = entrySpan(level)
+  const entries = level === 0 ? (LAST_VPN + 1) / span : ENTRIES
+  for (let i = 0; i < entries; i++) {
+    const entry = task.words[first + i] as number
+    if (entry === 0) continue
+    if (level < LEAF_LEVEL && isTableEntry(entry)) eachEntryBelow(task, tableOf(entry), level + 1, base + i * span, visit)
+    else visit(base + i * span, entry)
   }
 }
 

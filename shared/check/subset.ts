@@ -4,14 +4,11 @@
  */
 
 import { instanceMirror, MAX_INSTANCES } from '../device/record.ts'
-import { directoryEntryAt } from '../hmm/directory.ts'
+import { type Directory, directoryEntryAt } from '../hmm/directory.ts'
 import { DIRECTORY_ENTRIES } from '../hmm/geometry.ts'
-import { type Mirror, mirrorIsLive, mirrorMm, NO_MIRROR } from '../hmm/mirror.ts'
+import { MIRROR_GEOMETRY, type Mirror, mirrorIsLive, mirrorMm, mirrorRoot, NO_MIRROR } from '../hmm/mirror.ts'
 import { type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
-import { mirrorIterator } from '../hmm/mirrortable.ts'
 import { isDevicePrivate, isExclusive, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
-import { LAST_VPN } from '../mm/vma.ts'
-import { quietLoad } from '../seam/atomics.ts'
 import type { Task } from '../seam/task.ts'
 import { pageName } from '../seam/trace.ts'
 import type { Violation } from '../seam/violation.ts'
@@ -29,18 +26,27 @@ export function checkSubset(task: Task, devices: number): Violation[] {
   return found
 }
 
-/** Valid entries of a mirror, page by page. The machine stands still. */
+/** Valid entries of a mirror, page by page. The machine stands still, so words are read plainly. */
 export function eachMirrorEntry(task: Task, mirror: Mirror, visit: (vpn: number, pte: MirrorPte) => void): void {
-  const iterator = mirrorIterator(task, mirror)
-  for (let vpn = iterator.walk(0, LAST_VPN); vpn >= 0; ) {
-    const end = iterator.leafLast(vpn)
-    for (let page = vpn; page <= end; page++) {
-      const pte = quietLoad(task, directoryEntryAt(iterator.leaf(), page % DIRECTORY_ENTRIES)) as MirrorPte
-      if (mirrorValid(pte)) visit(page, pte)
-    }
-    vpn = end < LAST_VPN ? iterator.walk(end + 1, LAST_VPN) : -1
+  eachEntryBelow(task, mirrorRoot(task, mirror), 0, 0, visit)
+}
+
+function eachEntryBelow(
+  task: Task,
+  directory: Directory,
+  level: number,
+  base: number,
+  visit: (vpn: number, pte: MirrorPte) => void,
+): void {
+  const { leafLevel, rootEntries, span } = MIRROR_GEOMETRY
+  const entries = level === 0 ? rootEntries : DIRECTORY_ENTRIES
+  for (let i = 0; i < entries; i++) {
+    const entry = task.words[directoryEntryAt(directory, i)] as number
+    if (entry === 0) continue
+    const vpn = base + i * (span[level] as number)
+    if (level < leafLevel) eachEntryBelow(task, entry as Directory, level + 1, vpn, visit)
+    else if (mirrorValid(entry as MirrorPte)) visit(vpn, entry as MirrorPte)
   }
-  iterator.finish()
 }
 
 function checkMirror(task: Task, device: number, mirror: Mirror, found: Violation[]): void {
