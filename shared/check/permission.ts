@@ -6,7 +6,8 @@
  * its callback meanwhile: a read-only CPU entry outside any window is a write that no protocol step allows.
  */
 import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
-import { PTE_KIND, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
+import { MIRROR_VALID_DEV, type MirrorPte, mirrorPteFrame } from '../hmm/mirrorpte.ts'
+import { isMigrationEntry, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
 import { isWindowOpen } from '../notifier/windows.ts'
 import { listen } from '../seam/probe.ts'
 import { ACTOR_COUNT_AT } from '../seam/superblock.ts'
@@ -17,14 +18,14 @@ import { cpuEntry } from './cpuentry.ts'
 
 /** Switches the oracle on in this worker. */
 export function checkPermission(task: Task): void {
-  listen(task, 'deviceTouch', (t, device, mirrorAt, vpn, _entry, _generation, write) => {
+  listen(task, 'deviceTouch', (t, device, mirrorAt, vpn, entry, _generation, write) => {
     if (write !== 1) return
     const mm = mirrorMm(t, mirrorAt as Mirror)
     const page = vpn >>> 0
-    if (mayWrite(cpuEntry(t, mm, page))) return
+    if (mayWrite(cpuEntry(t, mm, page), entry)) return
     if (isWindowOpen(t, mm, page, t.words[ACTOR_COUNT_AT] as number)) return
     // The window may have closed, and the entry come back, between the two looks: only what is still so is a finding.
-    if (mayWrite(cpuEntry(t, mm, page))) return
+    if (mayWrite(cpuEntry(t, mm, page), entry)) return
     const access = describeActor(t.words, t.id)
     const change = lastChangeOf(t.words, page)
     const how = change === null ? access : `${access}; changed last by ${change}`
@@ -33,6 +34,13 @@ export function checkPermission(task: Task): void {
   })
 }
 
-function mayWrite(entry: number): boolean {
-  return pteWritable(entry) && (ptePresent(entry) || pteKind(entry) === PTE_KIND.devicePrivate)
+/**
+ * May a device write through `mirrorEntry` while the CPU has `entry`? Also a page of its own memory on its way home: the driver,
+ * which ignores its own invalidation, takes the entry away before it copies.
+ */
+function mayWrite(entry: number, mirrorEntry: number): boolean {
+  if (!pteWritable(entry)) return false
+  if (ptePresent(entry) || pteKind(entry) === PTE_KIND.devicePrivate) return true
+  const own = (mirrorEntry & MIRROR_VALID_DEV) !== 0
+  return own && isMigrationEntry(entry) && pteFrame(entry) === mirrorPteFrame(mirrorEntry as MirrorPte)
 }
