@@ -48,6 +48,7 @@ async function main(): Promise<number> {
     .option('--devices <list>', 'families or driver modules, one per device: svm*2,./my-driver.js', 'svm*2')
     .option('--duration <seconds>', 'time under load', number('a duration', 0, 86400, true), 10)
     .option('--noise <p>', 'probability of a spin of up to 20 us at each schedule point', number('noise', 0, 1), 1 / 64)
+    .option('--out <folder>', 'where the scenario of a find is written', '.')
     .option('--bug <id>', 'puts a known race in (hmm bugs lists them)')
     .option('--memory <bytes>', 'memory of the machine', bytes, 64 * 2 ** 20)
     .option('--no-checks', 'without held locks, lock order, object lifetime and access oracles: faster')

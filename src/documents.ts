@@ -71,6 +71,7 @@ export const stressDocument = z.object({
   close_calls: z.record(z.string(), natural),
   latency: z.record(z.string(), latency),
   violations: z.array(violation),
+  aftermath: z.object({ scenario: z.string(), device: natural }).optional(),
   interrupted: z.boolean(),
 })
 

@@ -12,6 +12,7 @@ import { HmmError } from '../shared/seam/error.ts'
 import { HISTOGRAM_NAMES, readHistogram, readStat, type StatName } from '../shared/seam/stats.ts'
 import { WIND_DOWN_AT } from '../shared/seam/superblock.ts'
 import type { Violation } from '../shared/seam/violation.ts'
+import { type Aftermath, aftermath } from './aftermath.ts'
 import { driverUrl } from './drivers.ts'
 import { RunFailure } from './failure.ts'
 import { Machine } from './machine.ts'
@@ -76,6 +77,8 @@ export interface StressResult {
   readonly close_calls: Readonly<Record<string, number>>
   readonly latency: Readonly<Record<string, Latency>>
   readonly violations: readonly Violation[]
+  /** The last operations on the page of the first find, as a scenario for explore; its device 0 is `device` of the load. */
+  readonly aftermath?: Aftermath
   /** The load was ended early from outside. */
   readonly interrupted: boolean
 }
@@ -155,6 +158,9 @@ async function load(
   })
   if (outcome.error !== null) throw new RunFailure(outcome.error.code, outcome.error.message, { cause: outcome.error.cause })
   if (outcome.violations.length === 0) found.push(...auditInventory(task, before))
+  const violations = [...outcome.violations, ...found]
+  const [first] = violations
+  const after = first === undefined ? null : aftermath(task, first, config.cpus, workload?.maps ?? [])
   return {
     profile,
     era: 'sequence',
@@ -163,7 +169,8 @@ async function load(
     cpus: config.cpus,
     devices,
     ...totals(machine),
-    violations: [...outcome.violations, ...found],
+    violations,
+    ...(after === null ? {} : { aftermath: after }),
     interrupted,
   }
 }

@@ -1,6 +1,10 @@
 /** `hmm stress`: real threads under load with all oracles. */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { WORKLOADS } from '../../shared/actor/workloads/index.ts'
 import { ORACLES, type Violation } from '../../shared/seam/violation.ts'
+import type { Aftermath } from '../aftermath.ts'
 import { document } from '../documents.ts'
 import { parseDevices } from '../drivers.ts'
 import { type StressResult, stress } from '../stress.ts'
@@ -17,6 +21,7 @@ export interface StressFlags {
   readonly memory: number
   readonly checks: boolean
   readonly bug?: string
+  readonly out: string
 }
 
 export async function stressVerb(profile: string, flags: StressFlags): Promise<number> {
@@ -39,10 +44,20 @@ export async function stressVerb(profile: string, flags: StressFlags): Promise<n
       ),
   })
   for (const line of stressLines(result)) output.say(line)
+  if (result.aftermath !== undefined) for (const line of takeUp(result, result.aftermath, flags)) output.say(line)
   const ok = result.violations.length === 0
   output.write(document('stress', ok, result))
   if (!ok) return EXIT.finding
   return result.interrupted ? EXIT.failure : EXIT.clean
+}
+
+/** Writes the scenario of a find, and says how it is explored. */
+function takeUp(result: StressResult, { scenario, device }: Aftermath, flags: StressFlags): string[] {
+  const file = join(flags.out, `stress-${result.violations[0]?.oracle.toLowerCase()}-${result.seed}.scn`)
+  writeFileSync(file, scenario)
+  const driver = result.devices[device] ?? 'svm'
+  const asked = flags.bug !== undefined ? ` --bug ${flags.bug}` : driver === 'svm' ? '' : ` --driver svm=${driver}`
+  return [`next: hmm explore ${file}${asked} --schedules 20000`]
 }
 
 /** The result as people read it. */

@@ -16,6 +16,8 @@ export interface Workload {
   readonly audited: readonly AuditedArea[]
   /** Frames for pages that are put out; none if it is missing. */
   readonly swapPages?: number
+  /** What it maps, in the scenario language: the set-up of a scenario made of a find. None: no scenario is made. */
+  readonly maps?: readonly string[]
   /** Pages of each device's own memory; none if it is missing. */
   readonly devicePages?: number
   setUp(task: Task, mm: Mm): void
@@ -27,6 +29,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   mixed: {
     summary: 'adds, loads and stores by cpus and devices on shared pages, under munmap, mprotect, madvise and fork',
     audited: MIXED_AUDITED,
+    maps: ['mmap A 64 rw private', 'mmap B 128 rw private', 'mmap C 64 rw memfd'],
     setUp: setUpMixed,
     step: stepMixed,
     kernel: mixedKernel,
