@@ -8,7 +8,9 @@ export type { ScenarioLine, ScenarioOp } from '../shared/actor/ops.ts'
 export type { ActorKind } from '../shared/seam/actors.ts'
 export { HmmError, InvariantError } from '../shared/seam/error.ts'
 export { ORACLES, type Oracle, type Violation } from '../shared/seam/violation.ts'
+export type { Aftermath } from './aftermath.ts'
 export {
+  type BugsDocument,
   documents,
   type ExploreDocument,
   jsonSchemas,
@@ -21,7 +23,11 @@ export type { Recording } from './explore/recording.ts'
 export type { ForeignActors } from './explore/subjects.ts'
 export { type ExploreOptions, type ExploreResult, explore, type Find } from './explore.ts'
 export { RunFailure } from './failure.ts'
-export { type BootOptions, boot, Machine, type RunOutcome } from './machine.ts'
+export { type BootOptions, boot, type DeviceOptions, Machine, type RunOutcome } from './machine.ts'
+export { CATALOGUE, type CatalogueEntry } from './races/catalogue.ts'
+export { applyEdit, type CoreEdit } from './races/edit.ts'
+export { RACE_IDS, raceById } from './races/index.ts'
+export type { Race } from './races/race.ts'
 export { type ReplayOptions, type ReplayResult, replay } from './replay.ts'
 export type { FileResult, FolderResult, RunResult, SkipReason } from './run/result.ts'
 export { type RunOptions, run } from './run.ts'
