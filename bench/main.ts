@@ -1,4 +1,5 @@
 /** `npm run bench`: every benchmark, one after the other, as a table. */
+import { exploreFigures } from './explore.ts'
 import { type BenchResult, measure } from './measure.ts'
 import { scale } from './scale.ts'
 
@@ -15,3 +16,10 @@ process.stdout.write(
 )
 process.stdout.write(`${row(measure({ name: 'floor/copy-page' }, () => into.set(copy)))}\n`)
 for (const result of scale()) process.stdout.write(`${row(result)}\n`)
+process.stdout.write(
+  `\n${'exploring'.padEnd(22)} ${'per second'.padStart(11)} ${'ns each'.padStart(11)}   points and switches of a schedule\n`,
+)
+for (const { name, ops_per_s, mean_ns, steps, switches } of await exploreFigures()) {
+  const cells = [Math.round(ops_per_s), Math.round(mean_ns)].map((value) => String(value).padStart(11))
+  process.stdout.write(`${name.padEnd(22)} ${cells.join(' ')}   ${steps.toFixed(0)}, ${switches.toFixed(1)}\n`)
+}
