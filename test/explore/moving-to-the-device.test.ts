@@ -29,7 +29,7 @@ for (const [other, expect] of [
 ] as const) {
   t.test(`${other} meanwhile`, async (t) => {
     const parsed = parseConcurrent('x.scn', scenario(other, expect))
-    const result = await explore({ scenario: parsed, strategy: 'dfs', preemptions: 2, schedules: 8000 })
+    const result = await explore({ scenario: parsed, strategy: 'dfs', preemptions: 2, schedules: 2500 })
     t.equal(result.violation?.message, undefined)
     t.ok(result.schedules > 100)
   })

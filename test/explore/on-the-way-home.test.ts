@@ -21,7 +21,7 @@ expect
 `
 
 t.test('the write is legal, and it is not lost', async (t) => {
-  const result = await explore({ scenario: parseConcurrent('x.scn', TEXT), strategy: 'dfs', preemptions: 2, schedules: 6000 })
+  const result = await explore({ scenario: parseConcurrent('x.scn', TEXT), strategy: 'dfs', preemptions: 2, schedules: 2000 })
   t.equal(result.violation?.message, undefined)
   t.ok(result.schedules > 100)
 })

@@ -9,7 +9,7 @@ import { RACE_IDS, raceById, subjectOf } from '../../src/races/index.ts'
 /** Many times what each needs in the middle of 20 seeds (docs/races.md). */
 const ENOUGH = 20_000
 /** Schedules of the fixed variant here; docs/races.md has the long runs. */
-const CLEAN = 100
+const CLEAN = 40
 
 for (const id of RACE_IDS) {
   t.test(id, async (t) => {

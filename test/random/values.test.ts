@@ -9,9 +9,9 @@ import { Model } from './model.ts'
 import type { Page } from './page.ts'
 
 const SEED = 6
-const COUNT = 500
+const COUNT = 150
 /** Enough for either mistake below, which one scenario in ten shows. */
-const MISTAKEN_COUNT = 200
+const MISTAKEN_COUNT = 120
 
 for (const notify of ['dispatcher', 'inline'] as const) {
   t.test(`${COUNT} scenarios without a mismatch, callbacks by ${notify}`, async (t) => {
