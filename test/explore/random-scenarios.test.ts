@@ -6,7 +6,7 @@ import t from 'tap'
 import { explore, parseConcurrent } from '../../src/index.ts'
 import { randomScenario } from '../support/randomscenario.ts'
 
-const SCENARIOS = Number(process.env.HMM_SCENARIOS ?? 4)
+const SCENARIOS = Number(process.env.HMM_SCENARIOS ?? 2)
 
 t.test(`${SCENARIOS} random scenarios`, async (t) => {
   let schedules = 0
