@@ -103,7 +103,7 @@ const MISTAKES: readonly (readonly [from: string, to: string, sentence: string])
   ['device 1 mirror memory=16', 'device 1 mirror ram=1', 'x.scn:7: a device takes memory=PAGES, not "ram=1"'],
   ['thread gpu dev 0', 'thread gpu dev 5', 'x.scn:15: there is no device 5'],
   ['thread gpu dev 0', 'thread unmapper dev 0', 'x.scn:15: there is a thread unmapper already'],
-  ['thread gpu dev 0', 'thread gpu reclaim', 'x.scn:15: a thread is: thread NAME cpu, thread NAME reclaim, or thread NAME dev D'],
+  ['thread gpu dev 0', 'thread gpu helper', 'x.scn:15: a thread is: thread NAME cpu, thread NAME reclaim, or thread NAME dev D'],
   ['  first: dread', '  gone: dread', 'x.scn:16: there is a label gone already'],
   ['dread 0 A 0 1', 'dread 1 A 0 1', 'x.scn:16: this thread is the engine of device 0, not of device 1'],
   ['dread 0 A 0 1', 'load A 0', 'x.scn:16: unknown operation "load"; known are dread, dwrite, dadd'],
