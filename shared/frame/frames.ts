@@ -21,7 +21,7 @@
  *   freed by     actor, operation with its pages, and first page of the last free; written before GENERATION is bumped.
  */
 import { regionAt } from '../memory/regions.ts'
-import { LINE_WORDS, PAGE_WORDS, type WordAt, type Words } from '../memory/words.ts'
+import { HUGE_PAGES, LINE_WORDS, PAGE_WORDS, type WordAt, type Words } from '../memory/words.ts'
 import { actorAt, OP, OP_A, OP_B, ORIGIN } from '../seam/actors.ts'
 import { atomicAdd, atomicAnd, atomicCas, atomicLoad, atomicOr, atomicStore, quietLoad } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
@@ -103,7 +103,7 @@ export function frameData(task: Task, frame: Frame): WordAt {
 }
 
 /** Number of frames in a 2 MiB block. */
-export const BLOCK_FRAMES = 512
+export const BLOCK_FRAMES = HUGE_PAGES
 
 /**
  * The frame whose record counts for `frame`: the head of its block, or itself. Blocks are made and taken apart only while

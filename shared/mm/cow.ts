@@ -22,13 +22,11 @@ import {
   frameCopy,
   frameFlags,
   frameGet,
-  frameIndex,
   frameIsBlock,
   frameMapDec,
   frameMapInc,
   frameMaps,
   frameRefs,
-  frameSetFlags,
   frameSetMapping,
   frameTryLock,
   frameUnlock,
@@ -45,6 +43,7 @@ import { FAULT } from './faultcode.ts'
 import { mmRoot } from './mm.ts'
 import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
 import { makePte, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, pteFrame, ptePresent, pteWritable } from './pte.ts'
+import { moveAnonRmap } from './rmap.ts'
 import { flushTlb } from './shootdown.ts'
 import { type Vma, vmaIndex, vmaIsShared, vmaMm, vmaOwner } from './vma.ts'
 import { prepareOwner } from './vmalink.ts'
@@ -68,18 +67,14 @@ export function writeProtectFault(task: Task, vma: Vma, vpn: number, leaf: Table
   return result
 }
 
-/**
- * Is this entry the only holder of an anonymous frame? Then the frame becomes the area's own: reverse walks need no longer
- * visit the areas it was shared with. Leaf lock held, so no fork of this mm can share it meanwhile.
- */
+/** Is this entry the only holder of an anonymous frame? Leaf lock held, so no fork of this mm can share it meanwhile. */
 function mayReuse(task: Task, vma: Vma, frame: Frame): boolean {
   const flags = frameFlags(task, frame)
   if ((flags & FRAME_ANON) === 0) return false
   if ((flags & FRAME_EXCLUSIVE) !== 0) return true
   if (frameIsBlock(task, frame)) return false // a piece of a block is not reused, even when no other piece is mapped (6.12)
   if (frameMaps(task, frame) !== 1 || frameRefs(task, frame) !== 1 || !frameTryLock(task, frame)) return false
-  frameSetFlags(task, frame, FRAME_EXCLUSIVE)
-  frameSetMapping(task, frame, vmaOwner(task, vma), frameIndex(task, frame))
+  moveAnonRmap(task, vma, frame)
   frameUnlock(task, frame)
   return true
 }

@@ -12,11 +12,9 @@ import {
   FRAME_ANON,
   FRAME_DIRTY,
   FRAME_EXCLUSIVE,
-  frameIndex,
   frameMapInc,
   frameMaps,
   frameRefs,
-  frameSetFlags,
   frameSetMapping,
   frameTryLock,
   frameUnlock,
@@ -31,6 +29,7 @@ import { hugeFits, hugeIsOwn, hugeStart, splitHuge } from './huge.ts'
 import { mmRoot } from './mm.ts'
 import { allocPmd, allocSpareLeaf, freeSpareLeaf, lockPmd, NO_TABLE, storeEntry, storeLeaf, unlockPmd } from './pagetable.ts'
 import { makePte, PTE_DIRTY, PTE_HUGE, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, pteFrame } from './pte.ts'
+import { moveAnonRmap } from './rmap.ts'
 import { VM_HUGEPAGE, VM_NOHUGEPAGE, VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaIsAnonymous, vmaMm, vmaOwner } from './vma.ts'
 import { prepareOwner } from './vmalink.ts'
 
@@ -97,8 +96,7 @@ function mayReuseBlock(task: Task, vma: Vma, entry: number): boolean {
   if (head === ZERO_FRAME) return false
   if (hugeIsOwn(task, entry)) return true
   if (frameMaps(task, head) !== 1 || frameRefs(task, head) !== 1 || !frameTryLock(task, head)) return false
-  frameSetFlags(task, head, FRAME_EXCLUSIVE)
-  frameSetMapping(task, head, vmaOwner(task, vma), frameIndex(task, head))
+  moveAnonRmap(task, vma, head)
   frameUnlock(task, head)
   return true
 }

@@ -5,7 +5,8 @@
  *   private, write           reused if nobody else maps it, else copied whole: event CLEAR over the 2 MiB
  *   shared                   the file's block; WRITE at once if the area is writable
  *
- * (Linux mm/hugetlb.c hugetlb_no_page, hugetlb_wp, 6.12.) There is no reserve: a fault finds a block or ends in SIGBUS.
+ * (Linux mm/hugetlb.c hugetlb_no_page, hugetlb_wp, 6.12.) There is no reserve: a fault finds a block or ends in SIGBUS;
+ * where a record or a table cannot be had, in ENOMEM.
  */
 import {
   BLOCK_FRAMES,
@@ -16,14 +17,13 @@ import {
   frameCopy,
   frameFlags,
   frameGet,
-  frameIndex,
   frameLock,
   frameMapDec,
   frameMapInc,
   frameMapping,
   frameMaps,
-  frameSetFlags,
   frameSetMapping,
+  frameTryLock,
   frameUnlock,
   NO_FRAME,
 } from '../frame/frames.ts'
@@ -66,6 +66,7 @@ import {
   ptePresent,
   pteWritable,
 } from './pte.ts'
+import { moveAnonRmap } from './rmap.ts'
 import { flushTlb } from './shootdown.ts'
 import { VM_WRITE, type Vma, vmaFile, vmaFlags, vmaIndex, vmaIsShared, vmaMm, vmaOwner } from './vma.ts'
 import { prepareOwner } from './vmalink.ts'
@@ -75,7 +76,8 @@ const WRITABLE = PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG
 /** First touch of a span. MMAP_SEM held, no page-table lock. */
 export function hugetlbFault(task: Task, vma: Vma, vpn: number, write: boolean): number {
   const mm = vmaMm(task, vma)
-  const pmd = allocPmd(task, mm, mmRoot(task, mm), vpn)
+  const owned = vmaIsShared(task, vma) || prepareOwner(task, vma)
+  const pmd = owned ? allocPmd(task, mm, mmRoot(task, mm), vpn) : (0 as WordAt)
   const spare = pmd === 0 ? NO_TABLE : allocSpareLeaf(task)
   if (spare === NO_TABLE) return FAULT.oom
   const head = blockFor(task, vma, vpn)
@@ -118,7 +120,6 @@ function blockFor(task: Task, vma: Vma, vpn: number): Frame {
     if (index >= fileSize(task, vmaFile(task, vma))) return NO_FRAME
     return findOrAddBlock(task, vmaFile(task, vma), index)
   }
-  if (!prepareOwner(task, vma)) return NO_FRAME
   const head = blockAllocZeroed(task, FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY)
   if (head !== NO_FRAME) frameSetMapping(task, head, vmaOwner(task, vma), index)
   return head
@@ -142,9 +143,9 @@ export function hugetlbWriteFault(task: Task, vma: Vma, vpn: number, pmd: WordAt
 /** Is this the only entry that maps the block? Pmd lock held. */
 function mayReuseBlock(task: Task, vma: Vma, head: Frame): boolean {
   if ((frameFlags(task, head) & FRAME_EXCLUSIVE) !== 0) return true
-  if (frameMaps(task, head) !== 1) return false
-  frameSetFlags(task, head, FRAME_EXCLUSIVE)
-  frameSetMapping(task, head, vmaOwner(task, vma), frameIndex(task, head))
+  if (frameMaps(task, head) !== 1 || !frameTryLock(task, head)) return false
+  moveAnonRmap(task, vma, head)
+  frameUnlock(task, head)
   return true
 }
 

@@ -47,7 +47,7 @@ const MAP_FLAGS = VM_RIGHTS | VM_SHARED | VM_HUGETLB
 export type MapResult = number
 
 /**
- * Maps `pages` pages with `flags` (VM_* rights and kind). `file` 0: anonymous, shared anonymous memory brings a file.
+ * Maps `pages` pages with `flags` (VM_* rights and kind); of hugetlb whole 2 MiB pages, at an aligned place. `file` 0: anonymous, shared anonymous memory brings a file.
  * Returns the first page number; -EINVAL for no pages, unknown flags or a span that no file has; -EEXIST; -ENOMEM for a span
  * beyond the address space, and when memory, areas or addresses are out. Takes MMAP_SEM for writing.
  */
@@ -62,44 +62,17 @@ export function mmap(
   pgoff = 0,
 ): MapResult {
   tick(task)
-  if ((flags & VM_HUGETLB) !== 0) return mmapHuge(task, mm, at, pages, flags, place, file, pgoff)
-  return mapPages(task, mm, at, pages, flags, place, file, pgoff)
-}
-
-/** As mmap of whole 2 MiB pages: the size is rounded up, a fixed place must be aligned. */
-function mmapHuge(
-  task: Task,
-  mm: Mm,
-  at: number,
-  pages: number,
-  flags: number,
-  place: number,
-  file: File,
-  pgoff: number,
-): MapResult {
-  if (!Number.isInteger(pages) || pages <= 0) return -EINVAL
-  if ((place !== PLACE_ANYWHERE && at % ENTRIES !== 0) || pgoff % ENTRIES !== 0) return -EINVAL
-  return mapPages(task, mm, at, Math.ceil(pages / ENTRIES) * ENTRIES, flags, place, file, pgoff)
-}
-
-function mapPages(
-  task: Task,
-  mm: Mm,
-  at: number,
-  pages: number,
-  flags: number,
-  place: number,
-  file: File,
-  pgoff: number,
-): MapResult {
   const fixed = place !== PLACE_ANYWHERE
   if (!Number.isInteger(pages) || pages <= 0 || (flags & ~MAP_FLAGS) !== 0) return -EINVAL
+  const unit = (flags & VM_HUGETLB) !== 0 ? ENTRIES : 1
+  if ((fixed && at % unit !== 0) || pgoff % unit !== 0) return -EINVAL
+  const whole = Math.ceil(pages / unit) * unit
   if ((flags & VM_SHARED) !== 0 && file === NO_FILE) return -EINVAL
-  if (file !== NO_FILE && !(Number.isInteger(pgoff) && pgoff >= 0 && pgoff + pages <= MAX_FILE_PAGES)) return -EINVAL
+  if (file !== NO_FILE && !(Number.isInteger(pgoff) && pgoff >= 0 && pgoff + whole <= MAX_FILE_PAGES)) return -EINVAL
   if (fixed && (!Number.isInteger(at) || at < 0)) return -EINVAL
-  if (fixed && at + pages - 1 > LAST_VPN) return -ENOMEM
+  if (fixed && at + whole - 1 > LAST_VPN) return -ENOMEM
   downWrite(task, mmapSem(mm), MMAP_SEM)
-  const result = mapLocked(task, mm, at, pages, flags, place, file, pgoff)
+  const result = mapLocked(task, mm, at, whole, flags, place, file, pgoff)
   upWrite(task, mmapSem(mm))
   return result
 }

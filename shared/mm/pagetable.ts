@@ -25,7 +25,7 @@
  */
 import { DEFER_WORD, deferFree } from '../frame/deferred.ts'
 import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
-import type { WordAt } from '../memory/words.ts'
+import { HUGE_PAGES, type WordAt } from '../memory/words.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
@@ -43,8 +43,8 @@ export const NO_TABLE = 0 as Table
 
 export const LEAF_LEVEL = 3
 export const PMD_LEVEL = 2
-const BITS = 9
-export const ENTRIES = 1 << BITS
+export const ENTRIES = HUGE_PAGES
+const BITS = Math.log2(ENTRIES)
 /** Page numbers have 32 bits: the root uses the top five of them. */
 const ROOT_ENTRIES = 32
 const HEADER = 16

@@ -7,7 +7,18 @@
  * The walk holds the family's or file's semaphore for reading: areas do not appear, move or go meanwhile, and with them the
  * address spaces and tables they belong to stay (an area leaves these trees before its tables are freed).
  */
-import { BLOCK_FRAMES, FRAME_ANON, type Frame, frameFlags, frameIndex, frameIsBlock, frameMapping } from '../frame/frames.ts'
+import {
+  BLOCK_FRAMES,
+  FRAME_ANON,
+  FRAME_EXCLUSIVE,
+  type Frame,
+  frameFlags,
+  frameIndex,
+  frameIsBlock,
+  frameMapping,
+  frameSetFlags,
+  frameSetMapping,
+} from '../frame/frames.ts'
 import type { WordAt } from '../memory/words.ts'
 import type { Task } from '../seam/task.ts'
 import { ANON_RMAP, FILE_RMAP } from '../sync/classes.ts'
@@ -15,7 +26,7 @@ import { downRead, upRead } from '../sync/rwsem.ts'
 import { type AnonVma, chainHas, NO_OWNER, ownerFamily, pinOwner, unpinOwner } from './anonvma.ts'
 import { familyRoot, familySem } from './family.ts'
 import { type File, fileRoot, fileSem, NO_FILE } from './file.ts'
-import { NO_VMA, type Vma, vmaLast, vmaOwnerChain, vmaPgoff, vmaStart } from './vma.ts'
+import { NO_VMA, type Vma, vmaLast, vmaOwner, vmaOwnerChain, vmaPgoff, vmaStart } from './vma.ts'
 import { nextVmaByOffset, vmaByOffset } from './vmalink.ts'
 
 /** Told of an area that may map pages of the frame or block walked for: those of [first, last] in it. */
@@ -35,6 +46,16 @@ export function walkMappings(task: Task, frame: Frame, visit: MappingVisit): voi
   if (owner === NO_OWNER) return
   walkOwner(task, owner, frameIndex(task, frame), pages, visit)
   unpinOwner(task, owner)
+}
+
+/**
+ * Makes an anonymous frame, or block, that has one mapping left the own of the area that maps it: reverse walks need no longer
+ * visit the areas it was shared with (kernel: folio_move_anon_rmap). Caller holds the frame lock, and the lock of the table with
+ * that mapping, so that no fork shares it meanwhile.
+ */
+export function moveAnonRmap(task: Task, vma: Vma, frame: Frame): void {
+  frameSetFlags(task, frame, FRAME_EXCLUSIVE)
+  frameSetMapping(task, frame, vmaOwner(task, vma), frameIndex(task, frame))
 }
 
 /** As walkMappings, for `pages` pages from `index` on of an owner that the caller has pinned. */
