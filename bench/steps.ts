@@ -1,5 +1,5 @@
 /** A protocol that only steps: what a point costs in controlled mode when nobody is switched to. */
-import { atomicAdd, type Task, type WordAt } from '../shared/sync/index.ts'
+import { atomicAdd, type Task, type WordAt } from 'hmm-runtime/sync'
 
 /** Points of one thread; well below the step limit of a schedule. */
 const STEPS = 2000

@@ -9,10 +9,7 @@ export const FAMILIES = ['mirror', 'svm'] as const
 
 /** The module URL of a family, of a `file:` or other URL, or of a path to an existing file. */
 export function driverUrl(name: string): string {
-  if ((FAMILIES as readonly string[]).includes(name)) {
-    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-    return new URL(`../shared/drivers/${name}${extension}`, import.meta.url).href
-  }
+  if ((FAMILIES as readonly string[]).includes(name)) return `hmm-runtime/drivers/${name}`
   if (/^[a-z]+:\/\//.test(name)) return name
   const path = resolve(name)
   if (existsSync(path)) return pathToFileURL(path).href

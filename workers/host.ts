@@ -10,7 +10,7 @@ import type { ForeignFunctions } from '../shared/actor/subject.ts'
 import { asDriver, registerDriver } from '../shared/device/registry.ts'
 import { registerMm } from '../shared/mm/mm.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
-import { HmmError } from '../shared/seam/error.ts'
+import { coreCopies, HmmError } from '../shared/seam/error.ts'
 import { Task } from '../shared/seam/task.ts'
 
 /** Serves the booting thread on the port it passed. */
@@ -37,7 +37,10 @@ export function hostActor(): void {
 async function bootTask(setup: ActorSetup): Promise<Task> {
   const task = new Task({ buffer: setup.buffer, actor: setup.actor, nowNs: hostNowNs })
   registerMm(task)
-  for (const [device, url] of setup.drivers.entries()) registerDriver(task, device, asDriver(await load(url), url))
+  for (const [device, url] of setup.drivers.entries()) {
+    registerDriver(task, device, asDriver(await load(url), url))
+    assertOneCore(url)
+  }
   installOracles(task)
   return task
 }
@@ -45,7 +48,17 @@ async function bootTask(setup: ActorSetup): Promise<Task> {
 /** The functions of a foreign protocol under exploration. */
 async function foreignFunctions(program: Program): Promise<ForeignFunctions> {
   if (program.kind !== 'explore' || program.subject.kind !== 'module') return {}
-  return (await import(program.subject.url)) as ForeignFunctions
+  const functions = (await import(program.subject.url)) as ForeignFunctions
+  assertOneCore(program.subject.url)
+  return functions
+}
+
+function assertOneCore(url: string): void {
+  if (coreCopies() === 1) return
+  throw new HmmError(
+    'HMM_ERR_DRIVER',
+    `a second copy of hmm-runtime came with ${url}: import hmm-runtime/driver or hmm-runtime/sync, of this version`,
+  )
 }
 
 async function load(url: string): Promise<unknown> {

@@ -21,3 +21,15 @@ export class InvariantError extends Error {
 export function assert(condition: boolean, invariant: string): asserts condition {
   if (!condition) throw new InvariantError(`broken invariant: ${invariant}`)
 }
+
+/**
+ * How many copies of the core this thread has loaded. There must be one: a driver that brings a second (another installed
+ * version, or a file of the core named by its path) would throw errors that nobody knows and keep state that nobody else sees.
+ */
+export function coreCopies(): number {
+  return counted[COPIES] ?? 0
+}
+
+const COPIES = Symbol.for('hmm-runtime.copies')
+const counted = globalThis as { [COPIES]?: number }
+counted[COPIES] = coreCopies() + 1

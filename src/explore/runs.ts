@@ -32,6 +32,8 @@ export interface Stage {
   readonly swapPages?: number
   /** A known race put into the core. */
   readonly edit?: CoreEdit
+  /** See BootOptions. */
+  readonly plain?: boolean
   /** False: nothing is taken down, not in replays either. */
   readonly teardown?: boolean
 }
@@ -151,7 +153,7 @@ export class Runs {
       return this.machine
     }
     await this.machine?.close()
-    const { subject, devices, notify, bytes, words, swapPages, edit } = this.stage
+    const { subject, devices, notify, bytes, words, swapPages, edit, plain } = this.stage
     this.machine = await Machine.boot({
       cpus: subject.kind === 'scenario' ? cpusOf(subject) : subject.threads.length,
       drivers: devices,
@@ -160,6 +162,7 @@ export class Runs {
       swapPages: swapPages ?? 0,
       control: { words: words ?? 0 },
       ...(edit === undefined ? {} : { edit }),
+      ...(plain === undefined ? {} : { plain }),
     })
     return this.machine
   }

@@ -102,6 +102,9 @@ function editOf(bug: Race | null): Pick<Stage, 'edit'> {
   return bug?.edit === undefined ? {} : { edit: bug.edit }
 }
 
+/** The modules of known races import files of the core; others have no business with them. */
+const RACES = new URL('../races/', import.meta.url).href
+
 /** Makes a foreign protocol ready. */
 export function prepareActors(actors: ForeignActors, bug: Race | null = null): Prepared {
   if (actors.threads.length < 1 || actors.threads.length > 16)
@@ -122,6 +125,7 @@ export function prepareActors(actors: ForeignActors, bug: Race | null = null): P
       timeoutsOff: false,
       words,
       ...editOf(bug),
+      ...(url.startsWith(RACES) ? { plain: true } : {}),
     },
     recorded: {
       build: buildHash([url]),

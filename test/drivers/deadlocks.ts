@@ -1,6 +1,6 @@
 /** A driver that waits for the running invalidations with its own lock held (known race 48). */
-import { defineDriver } from '../../shared/device/index.ts'
-import svm from '../../shared/drivers/svm.ts'
+import { defineDriver } from 'hmm-runtime/driver'
+import svm from 'hmm-runtime/drivers/svm'
 
 export default defineDriver({
   ...svm,

@@ -1,6 +1,6 @@
 /** A faulty svm: its callback stores the sequence, but leaves the unmapping to the service (known race 17). */
-import { defineDriver } from '../../shared/device/index.ts'
-import svm from '../../shared/drivers/svm.ts'
+import { defineDriver } from 'hmm-runtime/driver'
+import svm from 'hmm-runtime/drivers/svm'
 
 export default defineDriver({
   ...svm,

@@ -1,6 +1,6 @@
 /** A faulty mirror: a page that a CPU brings home by touching it has lost its content. No race, and no oracle looks at values. */
-import { defineDriver, EFAULT, SELECT_DEVICE_PRIVATE } from '../../shared/device/index.ts'
-import mirror from '../../shared/drivers/mirror.ts'
+import { defineDriver, EFAULT, SELECT_DEVICE_PRIVATE } from 'hmm-runtime/driver'
+import mirror from 'hmm-runtime/drivers/mirror'
 
 export default defineDriver({
   ...mirror,

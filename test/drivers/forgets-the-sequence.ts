@@ -2,8 +2,8 @@
  * A faulty svm: its callback returns early when nothing of the range is mapped, before it has stored the sequence (known
  * race 16). The fault that is just reading the page table learns nothing.
  */
-import { defineDriver } from '../../shared/device/index.ts'
-import svm from '../../shared/drivers/svm.ts'
+import { defineDriver } from 'hmm-runtime/driver'
+import svm from 'hmm-runtime/drivers/svm'
 
 export default defineDriver({
   ...svm,

@@ -1,6 +1,6 @@
 /** A driver whose fault service loops without end after a while: nothing in the loop can notice a halt. */
-import { defineDriver } from '../../shared/device/index.ts'
-import svm from '../../shared/drivers/svm.ts'
+import { defineDriver } from 'hmm-runtime/driver'
+import svm from 'hmm-runtime/drivers/svm'
 
 const CALLS_AT = 1
 

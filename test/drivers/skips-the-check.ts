@@ -1,6 +1,6 @@
 /** A faulty svm: installs what it read without asking whether it was invalidated meanwhile (known race 3, form c). */
-import { type DeviceContext, defineDriver, EBUSY, EFAULT, type Mirror, type Range } from '../../shared/device/index.ts'
-import svm, { serveWith } from '../../shared/drivers/svm.ts'
+import { type DeviceContext, defineDriver, EBUSY, EFAULT, type Mirror, type Range } from 'hmm-runtime/driver'
+import svm, { serveWith } from 'hmm-runtime/drivers/svm'
 
 function fill(dev: DeviceContext, mirror: Mirror, range: Range): number {
   for (;;) {

@@ -1,6 +1,6 @@
 /** A mirror whose service is busy for almost a second with what a read leaves it to do: it is late when the run is at its end. */
-import { defineDriver } from '../../shared/device/index.ts'
-import mirror from '../../shared/drivers/mirror.ts'
+import { defineDriver } from 'hmm-runtime/driver'
+import mirror from 'hmm-runtime/drivers/mirror'
 
 const BUSY_NS = 800_000_000
 /** Word of the device: the service has begun. */

@@ -1,6 +1,6 @@
 /** A driver whose callback throws after a while: the run must end with its name and the call. */
-import { defineDriver } from '../../shared/device/index.ts'
-import svm from '../../shared/drivers/svm.ts'
+import { defineDriver } from 'hmm-runtime/driver'
+import svm from 'hmm-runtime/drivers/svm'
 
 const CALLS_AT = 1
 

@@ -8,8 +8,6 @@ import { join } from 'node:path'
 import t from 'tap'
 import { explore } from '../../src/index.ts'
 
-const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-
 type Step = readonly [op: 'load' | 'store' | 'add', word: number, value: number]
 type Programs = readonly (readonly Step[])[]
 
@@ -58,9 +56,8 @@ function model(programs: Programs): Set<string> {
 
 /** The same programs as a module under exploration. Its check writes each outcome into a file. */
 function moduleOf(programs: Programs, out: string): string {
-  const sync = new URL(`../../shared/sync/index${extension}`, import.meta.url).href
   return `import { appendFileSync } from 'node:fs'
-import { atomicAdd, atomicLoad, atomicStore, put, get } from ${JSON.stringify(sync)}
+import { atomicAdd, atomicLoad, atomicStore, put, get } from 'hmm-runtime/sync'
 const programs = ${JSON.stringify(programs)}
 function run(task, at, thread) {
   let place = at + 16 + thread * 16

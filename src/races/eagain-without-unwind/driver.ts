@@ -2,8 +2,8 @@
  * A faulty svm: it counts the invalidations that run, and its fault service waits until none does. A callback that refuses keeps
  * its count (known race 6).
  */
-import { type DeviceContext, defineDriver, type Mirror } from '../../../shared/device/index.ts'
-import svm from '../../../shared/drivers/svm.ts'
+import { type DeviceContext, defineDriver, type Mirror } from 'hmm-runtime/driver'
+import svm from 'hmm-runtime/drivers/svm'
 
 /** Word of a mirror: invalidations between the callback's begin and its end. Word 0 is svm's. */
 const RUNNING = 1

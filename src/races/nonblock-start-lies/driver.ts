@@ -1,6 +1,6 @@
 /** A faulty svm: when it may not wait for its lock it does nothing, and says that it did (known race 7). */
-import { defineDriver } from '../../../shared/device/index.ts'
-import svm from '../../../shared/drivers/svm.ts'
+import { defineDriver } from 'hmm-runtime/driver'
+import svm from 'hmm-runtime/drivers/svm'
 
 export default defineDriver({
   ...svm,

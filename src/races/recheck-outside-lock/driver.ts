@@ -1,6 +1,6 @@
 /** A faulty svm: asks whether it was invalidated, and only then takes the lock (known race 3, form a). */
-import { type DeviceContext, defineDriver, EBUSY, EFAULT, type Mirror, type Range } from '../../../shared/device/index.ts'
-import svm, { serveWith } from '../../../shared/drivers/svm.ts'
+import { type DeviceContext, defineDriver, EBUSY, EFAULT, type Mirror, type Range } from 'hmm-runtime/driver'
+import svm, { serveWith } from 'hmm-runtime/drivers/svm'
 
 function fill(dev: DeviceContext, mirror: Mirror, range: Range): number {
   for (;;) {

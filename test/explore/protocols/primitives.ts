@@ -45,7 +45,7 @@ import {
   type WordAt,
   waitUntil,
   wakeAll,
-} from '../../../shared/sync/index.ts'
+} from 'hmm-runtime/sync'
 
 const DATA = 16
 const TWIN = 17

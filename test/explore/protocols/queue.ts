@@ -8,7 +8,7 @@
  *        | FULL  | VALUE  | SLEEPING  | TAKEN  | SUM   |
  *        +-------+--------+-----------+--------+-------+
  */
-import { atomicAdd, atomicLoad, atomicStore, park, type Task, WAIT, type WordAt, wake } from '../../../shared/sync/index.ts'
+import { atomicAdd, atomicLoad, atomicStore, park, type Task, WAIT, type WordAt, wake } from 'hmm-runtime/sync'
 
 const FULL = 0
 const VALUE = 1
