@@ -27,7 +27,7 @@ async function main(): Promise<number> {
     .command('run')
     .description('run sequential scenario files; compare with the recorded answer where the file has one')
     .argument('<files...>', 'scenario files, or folders of them')
-    .addOption(jobsOption())
+    .addOption(jobsOption('machines at work at once (default: one for each core, if there are files enough)'))
     .addOption(notifyOption())
     .addOption(enginesOption())
     .addOption(seedOption())
@@ -89,17 +89,31 @@ async function main(): Promise<number> {
       (one, all: string[]) => [...all, one],
       [],
     )
-    .option('--shard <i/n>', 'run the i-th of n parts')
+    .addOption(jobsOption('machines at work at once (default: one for each core, if there are schedules enough)'))
+    .option('--shard <i/n>', 'run the i-th of n parts; hmm merge adds them up')
     .option('--out <folder>', 'where replay files are written', '.')
     .option('--no-shrink', 'tell the find as it was found')
     .addOption(seedOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExamples:\n  hmm explore race.scn --schedules 10000\n  hmm explore race.scn --driver svm=./my-driver.js --depth 2\n  hmm explore --bug recheck-outside-lock\n  hmm explore race.scn --strategy dfs --preemptions 2 --json -',
+      '\nExamples:\n  hmm explore race.scn --schedules 10000\n  hmm explore race.scn --driver svm=./my-driver.js --depth 2\n  hmm explore --bug recheck-outside-lock\n  hmm explore race.scn --strategy dfs --preemptions 2 --json -\n  hmm explore *.scn --schedules 100000 --shard 2/8 --json part-2.json',
     )
     .action(async (files: string[], flags) => {
       exit = await (await import('./cli/explore.ts')).exploreVerb(files, flags)
+    })
+
+  program
+    .command('merge')
+    .description('add up the results of shards: documents that --json of explore or stress wrote')
+    .argument('<files...>', 'all shards of one campaign')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExit code 1 when any of them has a violation; 2 when they cannot be added up; 3 when a shard is missing or did not finish.\n\nExamples:\n  hmm merge part-*.json\n  hmm merge part-1.json part-2.json --json all.json',
+    )
+    .action(async (files: string[], flags) => {
+      exit = await (await import('./cli/merge.ts')).mergeVerb(files, flags)
     })
 
   program

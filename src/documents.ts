@@ -78,16 +78,27 @@ export const stressDocument = z.object({
 export const exploreDocument = z.object({
   ...frame,
   verb: z.literal('explore'),
+  campaign: z.string(),
+  shards: z.object({
+    of: z.number().int().positive(),
+    parts: z.array(z.number().int().positive()),
+    unfinished: z.array(z.number().int().positive()),
+  }),
   scenarios: z.array(
     z.object({
       file: z.string(),
       name: z.string(),
+      subject: natural,
       strategy: z.string(),
       seed: z.number().int(),
+      depth: natural.optional(),
       schedules: natural,
       complete: z.boolean(),
+      interrupted: z.boolean(),
       steps: natural,
       switches: natural,
+      close_calls: natural,
+      depth_reached: natural,
       seconds: z.number().nonnegative(),
       schedules_per_second: natural,
       base_steps: natural,

@@ -1,43 +1,26 @@
 /**
- * `explore`: runs a subject under a scheduler that chooses every interleaving. What is found is replayed once to be sure, shrunk,
- * printed as a table, and recorded so that it can be run again to the byte.
+ * `explore`: runs subjects under a scheduler that chooses every interleaving. Schedules are dealt to lanes, each a machine on a core
+ * of its own; what comes out is the same with one lane or many. What is found is replayed once to be sure, shrunk, printed as a
+ * table, and recorded so that it can be run again to the byte.
  */
-import type { Subject } from '../shared/actor/subject.ts'
-import { regionAt } from '../shared/memory/regions.ts'
+import { availableParallelism } from 'node:os'
+import type { Counts } from '../shared/actor/tally.ts'
 import { pctBound } from '../shared/sched/pct.ts'
-import type { Segment } from '../shared/sched/replay.ts'
 import type { Strategy } from '../shared/sched/strategy.ts'
-import { PHASE_OF_RUN } from '../shared/seam/batonword.ts'
-import { RUN_PHASE } from '../shared/seam/control.ts'
 import { HmmError } from '../shared/seam/error.ts'
-import { StepLog } from '../shared/seam/steplog.ts'
-import { HALT_AT } from '../shared/seam/superblock.ts'
-import { Task } from '../shared/seam/task.ts'
-import type { Oracle, Violation } from '../shared/seam/violation.ts'
-import { Names } from './explore/names.ts'
-import { hashOf, type Recording, toToken } from './explore/recording.ts'
-import { type Counts, type RunReport, Runs, STEP_LIMIT } from './explore/runs.ts'
-import { shrink } from './explore/shrink.ts'
-import {
-  type ForeignActors,
-  type Prepared,
-  prepareActors,
-  prepareScenario,
-  readScenario,
-  shrunkText,
-} from './explore/subjects.ts'
-import { interleaving } from './explore/table.ts'
-import { RunFailure } from './failure.ts'
+import { usableCores } from './cores.ts'
+import { Campaign, type Outcome } from './explore/campaign.ts'
+import type { Find } from './explore/find.ts'
+import { campaignHash } from './explore/identity.ts'
+import { type CampaignSubject, Lane, type LaneSetup, type Unit, type UnitResult } from './explore/lane.ts'
+import { ALL_SCHEDULES, DEFAULT_SCHEDULES, isSearch, type Part, partsOf, type Shard } from './explore/plan.ts'
+import { type ForeignActors, readScenario } from './explore/subjects.ts'
+import { deal } from './pool/dealing.ts'
 import { raceById, subjectOf } from './races/index.ts'
-import type { Race } from './races/race.ts'
 import type { ConcurrentScenario } from './scenario/concurrent.ts'
-import { version } from './version.ts'
 
-export interface ExploreOptions {
-  /** A concurrent scenario: its file, or parsed already. */
-  readonly scenario?: string | ConcurrentScenario
-  /** Or a protocol of your own. */
-  readonly actors?: ForeignActors
+/** How to explore, whatever the subject. */
+export interface SearchOptions {
   /** A known race to put in: its driver, or its edit of the core. Without a subject its own is explored. */
   readonly bug?: string
   /** Default pct. */
@@ -46,48 +29,70 @@ export interface ExploreOptions {
   readonly depth?: number
   /** dfs: most preemptions of a schedule. Default 2. */
   readonly preemptions?: number
-  /** Most schedules. Default 1000; dfs and dpor: until all were seen. */
+  /** Most schedules of a subject. Default 1000; dfs and dpor: until all were seen. */
   readonly schedules?: number
   readonly seed?: number
   /** Modules in the place of device families. */
   readonly drivers?: Readonly<Record<string, string>>
-  /** Part `index` of `of`: every of-th schedule, from the index-th on. Not for dfs. */
-  readonly shard?: { readonly index: number; readonly of: number }
+  /** Part `index` of `of`, from 0. A depth-first search of one subject cannot be split. */
+  readonly shard?: Shard
+  /** Machines at work at once, 1 to 256. Default: one for each core, if there is work enough. 1 runs all from this thread. */
+  readonly jobs?: number
   /** Shrink a find. Default true. */
   readonly shrink?: boolean
-  /** Every how many schedules everything is closed and counted. Default 16; 0: never. */
+  /** After every how many schedules everything is closed and counted. Default 16; 0: never. */
   readonly teardownEvery?: number
-  readonly onProgress?: (progress: Counts & { readonly seconds: number }) => void
+  /** Called now and then while schedules run. */
+  readonly onProgress?: (progress: ExploreProgress) => void
   /** Ends the search early when aborted; the result says what there was until then. */
   readonly signal?: AbortSignal
 }
 
-/** A violation that was found, confirmed and shrunk. */
-export interface Find {
-  readonly oracle: Oracle
-  readonly message: string
-  /** Switches away from an actor that could have gone on, and points passed, in the shrunk schedule. */
-  readonly preemptions: number
-  readonly steps: number
-  readonly token: string
-  readonly table: string
-  /** The schedule as it was found, before it was shrunk. */
-  readonly found: { readonly number: number; readonly preemptions: number; readonly steps: number; readonly operations: number }
-  readonly operations: number
-  readonly recording: Recording
-  readonly violation: Violation
+export interface ExploreOptions extends SearchOptions {
+  /** A concurrent scenario: its file, or parsed already. */
+  readonly scenario?: string | ConcurrentScenario
+  /** Or a protocol of your own. */
+  readonly actors?: ForeignActors
+}
+
+export interface CampaignOptions extends SearchOptions {
+  /** Concurrent scenarios: files, or parsed already. None with `bug`: the race's own. */
+  readonly scenarios: readonly (string | ConcurrentScenario)[]
+  /** Called for each subject, in order. */
+  readonly onResult?: (result: ExploreResult) => void
+}
+
+export interface ExploreProgress extends Counts {
+  /** Schedules that there are to run; undefined when nobody knows before the end. */
+  readonly asked: number | undefined
+  readonly seconds: number
+  /** Name of the subject that was heard of last. */
+  readonly name: string
+  readonly strategy: 'random' | 'pct' | 'dfs' | 'dpor'
+  /** pct: the depth that was asked for. */
+  readonly depth: number
 }
 
 export interface ExploreResult {
   readonly file: string
   readonly name: string
+  /** Place of the subject in its campaign. */
+  readonly subject: number
   readonly strategy: 'random' | 'pct' | 'dfs' | 'dpor'
   readonly seed: number
+  /** pct: the depth that was asked for. */
+  readonly depth?: number
   readonly schedules: number
   /** Every schedule within the bound was seen (dfs), or one for each behaviour (dpor). */
   readonly complete: boolean
+  /** It was ended early from outside. */
+  readonly interrupted: boolean
   readonly steps: number
   readonly switches: number
+  /** A stale entry was kept out by a retry, or a flush waited for an access in flight. */
+  readonly close_calls: number
+  /** Most change points that a schedule met (pct), or most decisions that one had (dfs, dpor). */
+  readonly depth_reached: number
   readonly seconds: number
   readonly schedules_per_second: number
   /** Points of the schedule without preemptions, and of the longest one. */
@@ -98,245 +103,211 @@ export interface ExploreResult {
   readonly bound?: number
   /** Schedules that were cut off at the step limit: nothing can be said about them. */
   readonly cut_off: number
-  /** Schedules up to the first find, that one included. */
+  /** Which schedule shows the find, from 1, counted over the whole campaign. */
   readonly first_hit?: number
   readonly violation?: Find
 }
 
+/** What came of several subjects, or of a shard of them. */
+export interface CampaignResult {
+  /** Hash of all that decides what the campaign finds. Shards of one campaign have it in common. */
+  readonly campaign: string
+  /** Which shards are in here, from 1, of how many; and those that were ended early. */
+  readonly shards: { readonly of: number; readonly parts: readonly number[]; readonly unfinished: readonly number[] }
+  readonly scenarios: readonly ExploreResult[]
+}
+
+const MAX_JOBS = 256
+/** Schedules that are worth another machine: fewer are run in the time in which one boots and warms up. */
+const WORTH_A_MACHINE = 1000
+/** Schedules dealt at once: some 100 ms of work, so that laying the machine out anew costs little and the lanes end together. */
+const CHUNK = 200
+const TEARDOWN_EVERY = 16
+const WORKER = new URL(`./explore/worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
+
 /** Explores one subject. Throws HmmError for bad options, InputError for a bad scenario, RunFailure when a run itself failed. */
-export async function explore(asked: ExploreOptions): Promise<ExploreResult> {
-  const bug = asked.bug === undefined ? null : await raceById(asked.bug)
-  const options = bug === null ? asked : withBug(asked, bug)
-  const prepared = prepare(options, bug)
+export async function explore({ scenario, actors, ...options }: ExploreOptions): Promise<ExploreResult> {
+  if (scenario !== undefined && actors !== undefined) throw new HmmError('HMM_ERR_USAGE', ONE_SUBJECT)
+  const subject = actors !== undefined ? { actors } : scenario !== undefined ? { scenario: parsed(scenario) } : null
+  const { scenarios } = await exploreSubjects(subject === null ? [] : [subject], options)
+  const [result] = scenarios
+  if (result === undefined) throw new HmmError('HMM_ERR_USAGE', 'there are fewer schedules than shards: this one has none')
+  return result
+}
+
+/** Explores several scenarios, or a shard of that. Throws as explore() does. */
+export async function exploreAll(options: CampaignOptions): Promise<CampaignResult> {
+  const subjects = options.scenarios.map((scenario) => ({ scenario: parsed(scenario) }))
+  return exploreSubjects(subjects, options)
+}
+
+const ONE_SUBJECT = 'explore takes either a scenario or actors'
+
+function parsed(scenario: string | ConcurrentScenario): ConcurrentScenario {
+  return typeof scenario === 'string' ? readScenario(scenario) : scenario
+}
+
+async function exploreSubjects(
+  given: readonly CampaignSubject[],
+  asked: SearchOptions & Pick<CampaignOptions, 'onResult'>,
+): Promise<CampaignResult> {
+  const { options, subjects } = await withBug(given, asked)
   const strategy = strategyOf(options)
-  const runs = new Runs({ ...prepared.stage, teardown: options.teardownEvery !== 0 })
+  const { shard = { index: 0, of: 1 }, signal } = options
+  whole(shard.of, 'the number of shards', 1, 1_000_000)
+  whole(shard.index, 'a shard', 0, shard.of - 1)
+  const schedules = options.schedules ?? (isSearch(strategy) ? ALL_SCHEDULES : DEFAULT_SCHEDULES)
+  whole(schedules, 'the number of schedules', 1, ALL_SCHEDULES)
+  const parts = partsOf(subjects.length, schedules, strategy, shard)
+  const jobs = jobsFor(options.jobs, parts, strategy)
+  const setup: LaneSetup = {
+    subjects,
+    strategy,
+    teardownEvery: options.teardownEvery ?? TEARDOWN_EVERY,
+    shrink: options.shrink ?? true,
+    bug: options.bug,
+    drivers: options.drivers,
+  }
+  const scenarios: ExploreResult[] = []
+  const began = performance.now()
+  const total =
+    isSearch(strategy) && options.schedules === undefined ? undefined : parts.reduce((sum, { count }) => sum + count, 0)
+  const campaign = new Campaign({
+    parts,
+    chunk: jobs === 1 || isSearch(strategy) ? ALL_SCHEDULES : CHUNK,
+    signal,
+    onOutcome: (outcome) => {
+      const result = resultOf(outcome, subjects[outcome.subject] as CampaignSubject, strategy)
+      scenarios.push(result)
+      options.onResult?.(result)
+    },
+    onNews: (counts, subject) =>
+      options.onProgress?.({
+        ...counts,
+        asked: total,
+        seconds: (performance.now() - began) / 1000,
+        name: nameOf(subjects[subject] as CampaignSubject).name,
+        strategy: strategy.name as ExploreResult['strategy'],
+        depth: strategy.depth,
+      }),
+  })
+  if (jobs === 1) await runHere(campaign, new Lane(setup))
+  else await runInPool(campaign, setup, jobs)
+  campaign.throwFault()
+  const unfinished = scenarios.length < parts.length || scenarios.some(({ interrupted }) => interrupted)
+  const part = shard.index + 1
+  return {
+    campaign: campaignHash(setup, schedules),
+    shards: { of: shard.of, parts: [part], unfinished: unfinished ? [part] : [] },
+    scenarios,
+  }
+}
+
+async function runInPool(campaign: Campaign, setup: LaneSetup, jobs: number): Promise<void> {
+  const cores = usableCores()
+  await deal<LaneSetup, Unit, UnitResult, Counts>(campaign, {
+    worker: WORKER,
+    jobs,
+    setup: (lane) => ({ ...setup, core: cores[lane % cores.length] }),
+    onStop: (stop) => {
+      campaign.stop = stop
+    },
+  })
+}
+
+async function runHere(campaign: Campaign, lane: Lane): Promise<void> {
   try {
-    const { reports, cutOff } = await search(runs, strategy, options)
-    const last = reports.at(-1) as RunReport
-    const sum = (of: (report: RunReport) => number) => reports.reduce((total, report) => total + of(report), 0)
-    const schedules = sum((report) => report.schedules)
-    const seconds = sum((report) => report.seconds)
-    const find = last.violation === null ? null : await confirm(runs, prepared, last, options)
-    const actors = runs.actorNames.length
-    const maxSteps = Math.max(...reports.map((report) => report.maxSteps))
-    return {
-      file: prepared.file,
-      name: prepared.name,
-      strategy: options.strategy ?? 'pct',
-      seed: strategy.seed,
-      schedules,
-      complete: last.exhausted && cutOff === 0,
-      steps: sum((report) => report.steps),
-      switches: sum((report) => report.switches),
-      seconds: Math.round(seconds * 1000) / 1000,
-      schedules_per_second: Math.round(schedules / seconds),
-      base_steps: reports[0]?.baseSteps ?? 0,
-      max_steps: maxSteps,
-      actors,
-      ...(strategy.name === 'pct' ? { bound: pctBound(actors, maxSteps, strategy.depth) } : {}),
-      cut_off: cutOff,
-      ...(find === null ? {} : { first_hit: schedules, violation: find }),
+    for (;;) {
+      const stop = new AbortController()
+      campaign.stop = () => stop.abort()
+      const [unit] = campaign.next(0)
+      if (unit === undefined) return
+      const ran = await lane
+        .run(unit, stop.signal, (news) => campaign.news(0, unit, news))
+        .then(
+          (result) => () => campaign.result(0, unit, result),
+          (error: Error) => () => campaign.fault(0, unit, error),
+        )
+      ran()
     }
   } finally {
-    await runs.close()
+    await lane.close()
   }
 }
 
 /** What is not asked for otherwise is the race's own: its subject, and the search that suits it. */
-function withBug(asked: ExploreOptions, bug: Race): ExploreOptions {
-  const own = asked.scenario !== undefined || asked.actors !== undefined ? {} : subjectOf(bug)
-  return { strategy: 'pct', depth: bug.depth, ...bug.search, ...asked, ...own }
-}
-
-function prepare(options: ExploreOptions, bug: Race | null): Prepared {
-  const { scenario, actors } = options
-  if ((scenario === undefined) === (actors === undefined))
-    throw new HmmError('HMM_ERR_USAGE', 'explore takes either a scenario or actors')
-  if (actors !== undefined) return prepareActors(actors, bug)
-  const parsed = typeof scenario === 'string' ? readScenario(scenario) : (scenario as ConcurrentScenario)
-  return prepareScenario(parsed, options.drivers, bug)
-}
-
-function strategyOf(options: ExploreOptions): Strategy {
-  const { strategy = 'pct', depth = 3, preemptions = 2, seed = 1, shard } = options
-  const whole = (value: number, name: string, min: number, max: number) => {
-    if (!Number.isInteger(value) || value < min || value > max)
-      throw new HmmError('HMM_ERR_USAGE', `${name} is a whole number from ${min} to ${max}, not ${value}`)
+async function withBug<Options extends SearchOptions>(
+  given: readonly CampaignSubject[],
+  asked: Options,
+): Promise<{ options: Options; subjects: readonly CampaignSubject[] }> {
+  if (asked.bug === undefined) {
+    if (given.length === 0) throw new HmmError('HMM_ERR_USAGE', ONE_SUBJECT)
+    return { options: asked, subjects: given }
   }
+  const bug = await raceById(asked.bug)
+  const options = { strategy: 'pct' as const, depth: bug.depth, ...bug.search, ...asked }
+  if (given.length > 0) return { options, subjects: given }
+  const own = subjectOf(bug)
+  return { options, subjects: ['actors' in own ? own : { scenario: parsed(own.scenario) }] }
+}
+
+function whole(value: number, name: string, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new HmmError('HMM_ERR_USAGE', `${name} is a whole number from ${min} to ${max}, not ${value}`)
+}
+
+function strategyOf(options: SearchOptions): Strategy {
+  const { strategy = 'pct', depth = 3, preemptions = 2, seed = 1 } = options
   if (!['random', 'pct', 'dfs', 'dpor'].includes(strategy))
     throw new HmmError('HMM_ERR_USAGE', `there is no strategy ${strategy}; there are random, pct, dfs and dpor`)
   whole(depth, 'the depth of pct', 1, 16)
   whole(preemptions, 'the number of preemptions', 0, 1000)
-  if (shard !== undefined) {
-    if (strategy === 'dfs' || strategy === 'dpor')
-      throw new HmmError('HMM_ERR_USAGE', 'a depth-first search cannot be split into shards')
-    whole(shard.of, 'the number of shards', 1, 1_000_000)
-    whole(shard.index, 'a shard', 0, shard.of - 1)
-  }
   return { name: strategy, seed, depth, preemptions, loose: false }
 }
 
-const DEFAULT_SCHEDULES = 1000
-
-function isSearch({ name }: Strategy): boolean {
-  return name === 'dfs' || name === 'dpor'
-}
-
-/** Every how many schedules everything is taken down and counted. */
-const TEARDOWN_EVERY = 16
-
-/** Runs schedules until one shows a violation, all were seen, or there were enough. A cut-off one is left out. */
-async function search(
-  runs: Runs,
-  strategy: Strategy,
-  options: ExploreOptions,
-): Promise<{ reports: RunReport[]; cutOff: number }> {
-  const stride = options.shard?.of ?? 1
-  const wanted = options.schedules ?? (isSearch(strategy) ? 2 ** 31 - 1 : DEFAULT_SCHEDULES)
-  const reports: RunReport[] = []
-  let first = options.shard?.index ?? 0
-  let done = 0
-  let cutOff = 0
-  const began = performance.now()
-  for (;;) {
-    const report = await runs.run({
-      strategy,
-      first,
-      stride,
-      count: wanted - done,
-      teardownEvery: options.teardownEvery ?? TEARDOWN_EVERY,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      onTick: (counts) => options.onProgress?.({ ...counts, seconds: (performance.now() - began) / 1000 }),
-    })
-    reports.push(report)
-    done += report.schedules
-    if (!report.cutOff || options.signal?.aborted === true) return { reports, cutOff }
-    cutOff++
-    if (isSearch(strategy))
-      throw new RunFailure(
-        'HMM_ERR_BOUND',
-        `a schedule did not end within ${STEP_LIMIT} steps: a depth-first search cannot pass it`,
-      )
-    done++
-    first = report.number < 0 ? first : report.number + stride
-    if (done >= wanted) return { reports, cutOff }
-  }
-}
-
-/** Replays a find, shrinks it, and tells it. */
-async function confirm(runs: Runs, prepared: Prepared, found: RunReport, options: ExploreOptions): Promise<Find> {
-  const violation = found.violation as Violation
-  if (!found.recorded)
-    throw new RunFailure(
-      'HMM_ERR_REPLAY',
-      `${violation.oracle}: ${violation.message}; but its schedule is too long to be recorded`,
-    )
-  const subject = prepared.stage.subject
-  const again = await replaySchedule(runs, subject, found)
-  mustBeSame(found, again)
-  const shrunk = options.shrink === false ? { subject, report: again } : await shrink(runs, subject, again, options.seed ?? 1)
-  const log = new SharedArrayBuffer(StepLog.bytes(STEP_LIMIT))
-  const told = await replaySchedule(runs, shrunk.subject, shrunk.report, log)
-  mustBeSame(shrunk.report, told)
-  const recording = recordingOf(prepared, shrunk.subject, told, options.bug)
-  return {
-    oracle: told.violation?.oracle as Oracle,
-    message: told.violation?.message as string,
-    preemptions: told.preemptions,
-    steps: told.scheduleSteps,
-    token: toToken(recording),
-    table: tell(runs, shrunk.subject, told, log),
-    found: {
-      number: found.number,
-      preemptions: found.preemptions,
-      steps: found.scheduleSteps,
-      operations: operationsOf(subject),
-    },
-    operations: operationsOf(shrunk.subject),
-    recording,
-    violation: told.violation as Violation,
-  }
-}
-
-/** Runs the schedule of a report again, strictly. */
-export function replaySchedule(
-  runs: Runs,
-  subject: Subject,
-  { schedule, number }: { readonly schedule: readonly Segment[]; readonly number: number },
-  log?: SharedArrayBuffer,
-): Promise<RunReport> {
-  const strategy: Strategy = { name: 'replay', seed: 0, depth: 1, preemptions: 0, loose: false }
-  return runs.run({ strategy, count: 1, first: number, schedule, ...(log === undefined ? {} : { log }) }, subject)
-}
-
-/** The table of a logged run. */
-export function tell(runs: Runs, subject: Subject, report: RunReport, log: SharedArrayBuffer, until?: number): string {
-  const { words, id } = runs.task
-  // A teardown has freed what the names are about; how it was before is in the reel.
-  const over = words[regionAt(words, 'scheduler') + PHASE_OF_RUN] !== RUN_PHASE.schedule
-  const buffers = [runs.reelBuffer, ...(over ? [] : [words.buffer as SharedArrayBuffer])]
-  const states = buffers.map((buffer) => stillView(buffer, id))
-  return interleaving({
-    steps: new StepLog(log).steps().filter(({ step }) => until === undefined || step <= until),
-    names: new Names(states, subject.kind === 'module'),
-    actorNames: columnNames(runs, subject),
-    violation: report.violation,
-  })
-}
-
-/** A copy of a machine to look around in, as if it had not been halted. */
-function stillView(buffer: SharedArrayBuffer, actor: number): Task {
-  const copy = new SharedArrayBuffer(buffer.byteLength)
-  const words = new Int32Array(copy)
-  words.set(new Int32Array(buffer))
-  words[HALT_AT] = 0
-  const task = new Task({ buffer: copy, actor, nowNs: () => 0 })
-  task.checked = false // looking at what is dead is the point
-  return task
-}
-
-/** A column is headed by the actor, and the thread that it runs. */
-function columnNames(runs: Runs, subject: Subject): string[] {
-  return runs.actorNames.map((name) => {
-    const [kind, index] = name.split(' ') as [string, string]
-    if (subject.kind === 'module') return subject.threads[Number(index)] ?? name
-    const on = kind === 'cpu' ? 'cpu' : kind === 'engine' ? 'dev' : null
-    const thread = subject.threads.find((one) => one.on === on && one.index === Number(index))
-    return thread === undefined ? name : `${thread.name} (${name})`
-  })
-}
-
-function mustBeSame(first: RunReport, second: RunReport): void {
-  if (first.hash === second.hash && first.violation?.oracle === second.violation?.oracle) return
-  const what =
-    second.divergedAt === null
-      ? `its trace is ${second.hash}, not ${first.hash}`
-      : `it left the schedule at step ${second.divergedAt}`
-  throw new RunFailure(
-    'HMM_ERR_REPLAY',
-    `${first.violation?.oracle}: ${first.violation?.message}; but the replay was not the same run: ${what}`,
+/** As many as asked for, but none without work. */
+function jobsFor(asked: number | undefined, parts: readonly Part[], strategy: Strategy): number {
+  if (asked !== undefined) whole(asked, 'the number of jobs', 1, MAX_JOBS)
+  const schedules = parts.reduce((sum, { count }) => sum + count, 0)
+  const useful = (each: number) => (isSearch(strategy) ? parts.length : Math.ceil(schedules / each))
+  return Math.max(
+    1,
+    asked === undefined ? Math.min(availableParallelism(), useful(WORTH_A_MACHINE)) : Math.min(asked, useful(CHUNK)),
   )
 }
 
-function recordingOf(prepared: Prepared, subject: Subject, report: RunReport, bug: string | undefined): Recording {
-  const { recorded, scenario } = prepared
-  const text = scenario === null || subject.kind !== 'scenario' ? null : shrunkText(scenario, subject)
+function nameOf(subject: CampaignSubject): { file: string; name: string } {
+  if ('actors' in subject) return { file: subject.actors.module, name: subject.actors.threads.join(', ') }
+  return { file: subject.scenario.file, name: subject.scenario.name }
+}
+
+function resultOf(outcome: Outcome, subject: CampaignSubject, strategy: Strategy): ExploreResult {
+  const { schedules, seconds, find, actors, maxSteps } = outcome
+  const pct = strategy.name === 'pct'
   return {
-    schema: 'hmm-runtime/replay/1',
-    version: version(),
-    build: recorded.build,
-    subject:
-      text === null || recorded.subject.kind !== 'scenario'
-        ? recorded.subject
-        : { ...recorded.subject, text, hash: hashOf(text) },
-    ...(bug === undefined ? {} : { bug }),
-    oracle: report.violation?.oracle ?? null,
-    number: report.number,
-    trace: report.hash,
-    schedule: report.schedule.map(([actor, passes]) => [actor, passes]),
+    ...nameOf(subject),
+    subject: outcome.subject,
+    strategy: strategy.name as ExploreResult['strategy'],
+    seed: strategy.seed,
+    ...(pct ? { depth: strategy.depth } : {}),
+    schedules,
+    complete: outcome.exhausted && outcome.cutOff === 0,
+    interrupted: outcome.interrupted,
+    steps: outcome.steps,
+    switches: outcome.switches,
+    close_calls: outcome.closeCalls,
+    depth_reached: outcome.deepest,
+    seconds: Math.round(seconds * 1000) / 1000,
+    schedules_per_second: Math.round(schedules / Math.max(seconds, 1e-3)),
+    base_steps: outcome.baseSteps,
+    max_steps: maxSteps,
+    actors,
+    ...(pct ? { bound: pctBound(actors, Math.max(1, maxSteps), strategy.depth) } : {}),
+    cut_off: outcome.cutOff,
+    ...(find === null ? {} : { first_hit: find.place + 1, violation: withoutPlace(find) }),
   }
 }
 
-function operationsOf(subject: Subject): number {
-  return subject.kind === 'module' ? subject.threads.length : subject.threads.reduce((sum, { lines }) => sum + lines.length, 0)
+function withoutPlace({ place: _place, ...find }: Find & { readonly place: number }): Find {
+  return find
 }

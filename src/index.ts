@@ -19,11 +19,22 @@ export {
   type StressDocument,
 } from './documents.ts'
 export { driverUrl, FAMILIES } from './drivers.ts'
+export type { Find } from './explore/find.ts'
 export type { Recording } from './explore/recording.ts'
 export type { ForeignActors } from './explore/subjects.ts'
-export { type ExploreOptions, type ExploreResult, explore, type Find } from './explore.ts'
+export {
+  type CampaignOptions,
+  type CampaignResult,
+  type ExploreOptions,
+  type ExploreProgress,
+  type ExploreResult,
+  explore,
+  exploreAll,
+  type SearchOptions,
+} from './explore.ts'
 export { RunFailure } from './failure.ts'
 export { type BootOptions, boot, type DeviceOptions, Machine, type RunOutcome } from './machine.ts'
+export { type Merged, merge } from './merge.ts'
 export { CATALOGUE, type CatalogueEntry } from './races/catalogue.ts'
 export { applyEdit, type CoreEdit } from './races/edit.ts'
 export { RACE_IDS, raceById } from './races/index.ts'

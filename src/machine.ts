@@ -19,6 +19,7 @@ import { haltMachine } from '../shared/seam/halt.ts'
 import type { Task } from '../shared/seam/task.ts'
 import { describeActor } from '../shared/seam/trace.ts'
 import type { Violation } from '../shared/seam/violation.ts'
+import { keepOnCore } from './cores.ts'
 import { type CoreEdit, editFlags } from './races/edit.ts'
 import { type RemoteWorker, startRemote, workerFlags } from './remote.ts'
 import { Watch } from './watch.ts'
@@ -55,6 +56,8 @@ export interface BootOptions {
   readonly cores?: number
   /** For a machine whose schedules are controlled: words that a foreign protocol has for its own. */
   readonly control?: { readonly words: number }
+  /** Keep all actors on this core, where the host can do that: an exploration moves one of them at a time. Default: anywhere. */
+  readonly core?: number
   /** One step of the core replaced by another: a known race put in. Default none. */
   readonly edit?: CoreEdit
   /**
@@ -154,7 +157,8 @@ export class Machine {
       .map(({ kind, index }) => startActor(kind, index, options))
     const machine = new Machine(config, task, actors, booted)
     try {
-      await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers })))
+      const threads = await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers })))
+      if (options.core !== undefined) await keepOnCore(threads, options.core)
     } catch (error) {
       await machine.close()
       throw error
@@ -261,7 +265,7 @@ function startActor(kind: ActorKind, index: number, { edit, plain = edit !== und
   return { kind, index, name, remote }
 }
 
-async function bootActor(actor: Actor, setup: Parameters<ActorApi['boot']>[0]): Promise<void> {
+async function bootActor(actor: Actor, setup: Parameters<ActorApi['boot']>[0]): Promise<number | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -271,6 +275,7 @@ async function bootActor(actor: Actor, setup: Parameters<ActorApi['boot']>[0]): 
   })
   const outcome = await Promise.race([actor.remote.calls.boot(setup), late]).finally(() => clearTimeout(timer))
   if (!outcome.ok) throw new HmmError(outcome.code, outcome.message)
+  return outcome.thread
 }
 
 function deathOf(task: Task, id: number, error: unknown): string {

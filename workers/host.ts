@@ -2,6 +2,8 @@
  * What all actor workers have in common: a port to the booting thread, the two calls behind it, the clock. Nothing of the
  * protocol passes here; once `run` is called the thread belongs to shared/actor until the machine halts.
  */
+import { readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { expose } from 'comlink'
 import { installOracles, type Program, runActor } from '../shared/actor/actor.ts'
@@ -21,7 +23,7 @@ export function hostActor(): void {
     async boot(setup) {
       try {
         task = await bootTask(setup)
-        return { ok: true }
+        return { ok: true, ...threadNumber() }
       } catch (error) {
         return refusal(error)
       }
@@ -59,6 +61,15 @@ function assertOneCore(url: string): void {
     'HMM_ERR_DRIVER',
     `a second copy of hmm-runtime came with ${url}: import hmm-runtime/driver or hmm-runtime/sync, of this version`,
   )
+}
+
+/** Linux tells a thread who it is. */
+function threadNumber(): { thread?: number } {
+  try {
+    return { thread: Number(basename(readlinkSync('/proc/thread-self'))) }
+  } catch {
+    return {}
+  }
 }
 
 async function load(url: string): Promise<unknown> {

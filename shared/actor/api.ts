@@ -9,7 +9,10 @@ export interface ActorSetup {
   readonly drivers: readonly string[]
 }
 
-export type BootOutcome = { readonly ok: true } | { readonly ok: false; readonly code: string; readonly message: string }
+/** `thread`: the host's number of the worker's thread, where it has one to tell. */
+export type BootOutcome =
+  | { readonly ok: true; readonly thread?: number }
+  | { readonly ok: false; readonly code: string; readonly message: string }
 
 export interface ActorApi {
   /** Loads the drivers and registers everything lower rooms call. Once. */

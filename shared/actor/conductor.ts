@@ -12,7 +12,6 @@ import { auditFrames, auditInventory } from '../check/references.ts'
 import { checkDeadlock } from '../check/stuck.ts'
 import { checkSubset } from '../check/subset.ts'
 import { reapDeferred } from '../frame/deferred.ts'
-import type { WordAt, Words } from '../memory/words.ts'
 import { NO_FILE } from '../mm/file.ts'
 import { BASELINE } from '../sched/pct.ts'
 import { advance, makeScheduler } from '../sched/strategy.ts'
@@ -30,6 +29,7 @@ import { unmet } from './expectation.ts'
 import { Reel } from './reel.ts'
 import { foreignAt, handlesOnStage, spacesOnStage } from './stage.ts'
 import { call, type ExploreProgram, type ForeignFunctions, hasThread } from './subject.ts'
+import { tallySchedule } from './tally.ts'
 
 /** One actor's end of it: all of them share what they know through the buffer. */
 export class Conductor {
@@ -58,7 +58,7 @@ export class Conductor {
     // What the oracles look at is no step of the schedule.
     task.gate = 0
     if (!this.isAtRest()) this.report(checkDeadlock(task))
-    if (phase === RUN_PHASE.prologue) this.begin(this.program.strategy.name === 'pct' ? BASELINE : this.program.first, true)
+    if (phase === RUN_PHASE.prologue) this.beginFirst()
     else if (phase === RUN_PHASE.schedule) this.scheduleIsOver()
     else this.teardownIsOver()
     task.gate = GATE_CONTROL
@@ -86,8 +86,7 @@ export class Conductor {
     if (program.subject.kind === 'scenario') this.auditMachine()
     else if (program.subject.check !== undefined) this.runCheck(program.subject.check)
     const number = words[header + w.SCHEDULE] as number
-    const turn = Math.floor((number - program.first) / program.stride)
-    const due = program.teardownEvery > 0 && turn % program.teardownEvery === 0
+    const due = program.teardownEvery > 0 && number % program.teardownEvery === 0
     if (due && program.subject.kind === 'scenario') {
       words[header + w.PHASE_OF_RUN] = RUN_PHASE.teardown
       this.openGates(true)
@@ -124,19 +123,24 @@ export class Conductor {
     if (found !== undefined) violation(this.task, found.oracle, found.message, found)
   }
 
+  /** The schedule without preemptions comes first where the strategy must know its length; out of turn it does not count. */
+  private beginFirst(): void {
+    const { task, program, baton } = this
+    task.words[baton.header + w.BASE_STEPS] = program.baseSteps
+    this.begin(program.strategy.name === 'pct' && program.baseSteps === 0 ? BASELINE : program.first, true)
+  }
+
   /** Counts the schedule that is over, and begins the next one or ends the run. */
   private next(): void {
     const { task, program } = this
     const { words } = task
     const { header } = this.baton
     const steps = words[header + w.STEP] as number
-    addTo(words, header + w.ALL_STEPS, steps)
-    addTo(words, header + w.ALL_SWITCHES, words[header + w.SWITCHES] as number)
-    words[header + w.MAX_STEPS] = Math.max(steps, words[header + w.MAX_STEPS] as number)
     const number = words[header + w.SCHEDULE] as number
-    if (words[header + w.SCHEDULES_DONE] === 0) words[header + w.BASE_STEPS] = steps
-    const done = (words[header + w.SCHEDULES_DONE] as number) + 1
-    words[header + w.SCHEDULES_DONE] = done
+    if (words[header + w.BASE_STEPS] === 0) words[header + w.BASE_STEPS] = steps
+    words[header + w.MAX_STEPS] = Math.max(steps, words[header + w.MAX_STEPS] as number)
+    if (number >= program.first) tallySchedule(words, this.reel.kept, program.strategy)
+    const done = words[header + w.SCHEDULES_DONE] as number
     advance(words, program.strategy)
     if (done >= program.count || words[header + w.EXHAUSTED] === 1) {
       words[header + w.PHASE_OF_RUN] = RUN_PHASE.over
@@ -144,7 +148,7 @@ export class Conductor {
       unwind(task)
     }
     this.reel.restore()
-    this.begin(number === BASELINE ? program.first : number + program.stride, false)
+    this.begin(Math.max(number + 1, program.first), false)
   }
 
   private begin(number: number, keep: boolean): void {
@@ -193,10 +197,3 @@ const PER_SCHEDULE = [
   w.LASSO_ROUNDS,
   w.LASSO_LOOKS,
 ] as const
-
-/** Adds to a sum of two words: the low 31 bits, then the rest. */
-function addTo(words: Words, at: WordAt, amount: number): void {
-  const sum = (words[at] as number) + amount
-  words[at] = sum % 2 ** 31
-  words[at + 1] = (words[at + 1] as number) + Math.floor(sum / 2 ** 31)
-}

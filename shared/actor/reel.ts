@@ -19,7 +19,7 @@ export class Reel {
   private readonly task: Task
   private readonly words: Words
   /** As long as the machine: a word has the same index in both. */
-  private readonly kept: Words
+  readonly kept: Words
   private readonly frames: number
 
   constructor(task: Task, buffer: SharedArrayBuffer) {

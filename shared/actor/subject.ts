@@ -47,12 +47,13 @@ export interface ExploreProgram {
   readonly kind: 'explore'
   readonly subject: Subject
   readonly strategy: Strategy
-  /** Number of the first schedule, how many, and the distance between two. */
+  /** Number of the first schedule, and how many. A schedule depends on its number, not on where a run begins. */
   readonly first: number
   readonly count: number
-  readonly stride: number
+  /** Points of the schedule without preemptions, where they are known; else 0, and a strategy that needs them counts them first. */
+  readonly baseSteps: number
   readonly stepLimit: number
-  /** Every how many schedules everything is taken down and counted; 0: never. */
+  /** After schedules whose number is a multiple of this everything is taken down and counted; 0: never. */
   readonly teardownEvery: number
   /** A nap that ends because nothing else can move is a deadlock. */
   readonly timeoutsOff: boolean

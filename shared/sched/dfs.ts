@@ -59,6 +59,11 @@ export function dfsScheduler(words: Words, bound: number): Scheduler {
   }
 }
 
+/** Decisions of the schedule that is over. */
+export function dfsDepth(words: Words): number {
+  return words[strategyAt(words) + PLACE] as number
+}
+
 /** Goes to the next schedule: the last decision with something left untried takes it. Conductor, between two schedules. */
 export function dfsAdvance(words: Words): void {
   const own = strategyAt(words)

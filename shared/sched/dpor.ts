@@ -98,6 +98,11 @@ export function dporScheduler(words: Words): Scheduler {
   }
 }
 
+/** Decisions of the schedule that is over. */
+export function dporDepth(words: Words): number {
+  return words[strategyAt(words) + PLACE] as number
+}
+
 /** Looks for accesses that met in the schedule that is over, and goes to the next one. Conductor, between two schedules. */
 export function dporAdvance(words: Words): void {
   const own = strategyAt(words)

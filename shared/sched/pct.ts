@@ -85,6 +85,11 @@ export function pctScheduler(words: Words, depth: number): Scheduler {
   }
 }
 
+/** Change points that the schedule met: the others lay behind its end. */
+export function pctChanges(words: Words): number {
+  return words[strategyAt(words) + NEXT] as number
+}
+
 /** The paper's bound: the least probability that one schedule finds a bug of depth `depth`. */
 export function pctBound(actors: number, steps: number, depth: number): number {
   return 1 / (actors * steps ** (depth - 1))

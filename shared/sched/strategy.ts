@@ -4,9 +4,9 @@
  */
 import type { Words } from '../memory/words.ts'
 import type { Scheduler } from '../seam/control.ts'
-import { dfsAdvance, dfsScheduler } from './dfs.ts'
-import { dporAdvance, dporScheduler } from './dpor.ts'
-import { pctScheduler } from './pct.ts'
+import { dfsAdvance, dfsDepth, dfsScheduler } from './dfs.ts'
+import { dporAdvance, dporDepth, dporScheduler } from './dpor.ts'
+import { pctChanges, pctScheduler } from './pct.ts'
 import { randomScheduler } from './random.ts'
 import { replayScheduler } from './replay.ts'
 
@@ -44,4 +44,11 @@ export function makeScheduler(words: Words, strategy: Strategy): Scheduler {
 export function advance(words: Words, strategy: Strategy): void {
   if (strategy.name === 'dfs') dfsAdvance(words)
   else if (strategy.name === 'dpor') dporAdvance(words)
+}
+
+/** How deep the schedule that is over went: change points met (pct), decisions with more than one outcome (dfs, dpor). */
+export function depthReached(words: Words, strategy: Strategy): number {
+  if (strategy.name === 'pct') return pctChanges(words)
+  if (strategy.name === 'dfs') return dfsDepth(words)
+  return strategy.name === 'dpor' ? dporDepth(words) : 0
 }

@@ -66,6 +66,9 @@ export const LASSO_LOOKS = 30
 export const FORCED = 31
 /** Four words of chance for the running schedule. */
 export const RUN_CHANCE = 32
+/** Close calls over all schedules of this run, in two words; deepest that the strategy got in one of them. */
+export const CLOSE_CALLS = 36
+export const DEEPEST = 38
 export const HEADER_WORDS = 64
 
 /** Words of an actor's line. */

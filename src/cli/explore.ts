@@ -4,10 +4,9 @@ import { basename, join } from 'node:path'
 import { HmmError } from '../../shared/seam/error.ts'
 import { document } from '../documents.ts'
 import { toFile } from '../explore/recording.ts'
-import { readScenario } from '../explore/subjects.ts'
-import { type ExploreResult, explore } from '../explore.ts'
-import type { ConcurrentScenario } from '../scenario/concurrent.ts'
-import { EXIT, grouped, interruptSignal, Output } from './output.ts'
+import { type ExploreProgress, type ExploreResult, exploreAll } from '../explore.ts'
+import { progressLine, resultLines } from './explorelines.ts'
+import { EXIT, interruptSignal, Output } from './output.ts'
 
 export interface ExploreFlags {
   readonly json?: string
@@ -18,6 +17,7 @@ export interface ExploreFlags {
   readonly bug?: string
   readonly schedules?: number
   readonly shard?: string
+  readonly jobs?: number
   readonly driver: readonly string[]
   readonly out: string
   readonly shrink: boolean
@@ -28,51 +28,50 @@ export async function exploreVerb(files: readonly string[], flags: ExploreFlags)
   const signal = interruptSignal()
   if (files.length === 0 && flags.bug === undefined)
     throw new HmmError('HMM_ERR_USAGE', 'hmm explore takes scenario files, or --bug ID')
-  const scenarios = files.length === 0 ? [null] : files.map(readScenario)
-  const results: object[] = []
-  let found = 0
-  let unsure = 0
-  for (const scenario of scenarios) {
-    if (signal.aborted) break
-    const result = await exploreOne(scenario, flags, output, signal)
-    const file = result.violation === undefined ? null : writeReplay(flags.out, result.name, result)
-    for (const line of resultLines(result, file)) output.say(line)
-    if (result.violation !== undefined) found++
-    else if (result.cut_off > 0) unsure++
-    results.push(shown(result, file))
-  }
-  output.write(document('explore', found === 0, { scenarios: results }))
-  if (found > 0) return EXIT.finding
-  return signal.aborted || unsure > 0 ? EXIT.failure : EXIT.clean
-}
-
-function exploreOne(
-  scenario: ConcurrentScenario | null,
-  flags: ExploreFlags,
-  output: Output,
-  signal: AbortSignal,
-): Promise<ExploreResult> {
-  let told = 0
-  return explore({
-    ...(scenario === null ? {} : { scenario }),
+  const shown: object[] = []
+  const results: ExploreResult[] = []
+  const progress = new ProgressLine(output)
+  const { campaign, shards } = await exploreAll({
+    scenarios: files,
     ...given('strategy', flags.strategy),
     ...given('depth', flags.depth),
     ...given('preemptions', flags.preemptions),
     ...given('bug', flags.bug),
+    ...given('jobs', flags.jobs),
     seed: flags.seed,
     shrink: flags.shrink,
     signal,
     drivers: Object.fromEntries(flags.driver.map(replacement)),
     ...given('schedules', flags.schedules),
     ...(flags.shard === undefined ? {} : { shard: shardOf(flags.shard) }),
-    onProgress: ({ schedules, switches, seconds }) => {
-      if (seconds - told < 1) return
-      told = seconds
-      output.progress(
-        `${scenario?.name ?? flags.bug}: ${grouped(schedules)} schedules, ${grouped(schedules / seconds)}/s, ${grouped(switches)} switches`,
-      )
+    onProgress: (now) => progress.tell(now),
+    onResult: (result) => {
+      const file = result.violation === undefined ? null : writeReplay(flags.out, result.name, result)
+      for (const line of resultLines(result, file)) output.say(line)
+      results.push(result)
+      shown.push(inDocument(result, file))
     },
   })
+  const ok = results.every(({ violation }) => violation === undefined)
+  output.write(document('explore', ok, { campaign, shards, scenarios: shown }))
+  if (!ok) return EXIT.finding
+  return shards.unfinished.length > 0 || results.some(({ cut_off }) => cut_off > 0) ? EXIT.failure : EXIT.clean
+}
+
+/** About once a second: how much is done, how fast, how deep, and how near it was. */
+class ProgressLine {
+  private readonly output: Output
+  private told = 0
+
+  constructor(output: Output) {
+    this.output = output
+  }
+
+  tell(now: ExploreProgress): void {
+    if (now.seconds - this.told < 1) return
+    this.told = now.seconds
+    this.output.progress(progressLine(now))
+  }
 }
 
 /** An option, if it was given. */
@@ -108,39 +107,7 @@ function writeReplay(folder: string, name: string, { violation }: ExploreResult)
   return file
 }
 
-/** The result as people read it. */
-export function resultLines(result: ExploreResult, file: string | null): string[] {
-  const { violation } = result
-  const spent = `${grouped(result.schedules)} schedules in ${result.seconds.toFixed(1)} s (${grouped(result.schedules_per_second)}/s)`
-  const lines = [`${result.name}: ${spent}, ${result.actors} actors, ${result.base_steps} to ${result.max_steps} points`]
-  if (violation === undefined) return [...lines, ...cleanLines(result)]
-  return [
-    ...lines,
-    `found by schedule ${grouped(result.first_hit ?? 0)}; shrunk from ${violation.found.operations} operations, ${violation.found.preemptions} preemptions to ${violation.operations} and ${violation.preemptions}; replayed, and the same`,
-    '',
-    violation.table,
-    '',
-    ...(file === null ? [] : [`replay:  hmm replay ${file}`]),
-    `token:   ${violation.token}`,
-  ]
-}
-
-function cleanLines(result: ExploreResult): string[] {
-  const cut = result.cut_off === 0 ? '' : `; ${grouped(result.cut_off)} were too long and tell nothing`
-  const lines = [
-    result.complete
-      ? `clean: ${result.strategy === 'dpor' ? 'every behaviour was seen' : 'these are all schedules within the bound'}${cut}`
-      : `no violation was found${cut}`,
-  ]
-  if (result.bound === undefined) return lines
-  const missed = (1 - result.bound) ** result.schedules
-  return [
-    ...lines,
-    `a bug of this depth is found by one schedule with a probability of at least ${result.bound.toExponential(1)}: one that is there was missed with at most ${missed.toPrecision(3)}`,
-  ]
-}
-
-function shown(result: ExploreResult, file: string | null): object {
+function inDocument(result: ExploreResult, file: string | null): object {
   const { violation, ...rest } = result
   if (violation === undefined) return rest
   const { recording: _recording, violation: _violation, ...find } = violation

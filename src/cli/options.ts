@@ -17,10 +17,8 @@ export function notifyOption(): Option {
     .default('dispatcher')
 }
 
-export function jobsOption(): Option {
-  return new Option('--jobs <n>', 'machines at work at once (default: one for each core, if there are files enough)').argParser(
-    whole('the number of jobs', 1, 256),
-  )
+export function jobsOption(description: string): Option {
+  return new Option('--jobs <n>', description).argParser(whole('the number of jobs', 1, 256))
 }
 
 export function enginesOption(): Option {

@@ -3,9 +3,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WORKLOADS } from '../../shared/actor/workloads/index.ts'
-import { ORACLES, type Violation } from '../../shared/seam/violation.ts'
+import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
 import type { Aftermath } from '../aftermath.ts'
-import { document } from '../documents.ts'
+import { document, type StressDocument } from '../documents.ts'
 import { parseDevices } from '../drivers.ts'
 import { type StressResult, stress } from '../stress.ts'
 import { duration, EXIT, grouped, interruptSignal, Output } from './output.ts'
@@ -60,8 +60,12 @@ function takeUp(result: StressResult, { scenario, device }: Aftermath, flags: St
   return [`next: hmm explore ${file}${asked} --schedules 20000`]
 }
 
+/** A result, of one run or added up. */
+type ShownStress = Omit<StressResult, 'era' | 'violations' | 'aftermath'> & { readonly violations: readonly ShownViolation[] }
+type ShownViolation = Pick<StressDocument['violations'][number], 'oracle' | 'message'>
+
 /** The result as people read it. */
-export function stressLines(result: StressResult): string[] {
+export function stressLines(result: ShownStress): string[] {
   const perSecond = (n: number) => grouped(n / result.seconds)
   const share = (n: number) => (result.faults === 0 ? '0' : ((100 * n) / result.faults).toFixed(1))
   return [
@@ -86,7 +90,7 @@ function listed(devices: readonly string[]): string {
   return [...counts].map(([device, count]) => (count === 1 ? device : `${device}*${count}`)).join(', ')
 }
 
-function verdictLines(result: StressResult): string[] {
+function verdictLines(result: ShownStress): string[] {
   const cut = result.interrupted ? ', ended early' : ''
   if (result.violations.length === 0)
     return [`verdict: clean${cut}. No device and no CPU ever used a stale page; nothing was lost; everything was returned.`]
@@ -99,8 +103,8 @@ function verdictLines(result: StressResult): string[] {
   ]
 }
 
-export function violationLine(violation: Violation): string {
-  return `  ${violation.oracle} (${ORACLES[violation.oracle]}): ${violation.message}`
+export function violationLine(violation: ShownViolation): string {
+  return `  ${violation.oracle} (${ORACLES[violation.oracle as Oracle]}): ${violation.message}`
 }
 
 /** The workloads, for the help text. */

@@ -4,6 +4,7 @@
  */
 import type { ExploreProgram, Subject } from '../../shared/actor/subject.ts'
 import { cpusOf } from '../../shared/actor/subject.ts'
+import { type Counts, closeCallsSince, readTally } from '../../shared/actor/tally.ts'
 import { takeInventory } from '../../shared/check/references.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import type { Words } from '../../shared/memory/words.ts'
@@ -36,6 +37,8 @@ export interface Stage {
   readonly plain?: boolean
   /** False: nothing is taken down, not in replays either. */
   readonly teardown?: boolean
+  /** The core on which its actors are kept. Default: the host places them. */
+  readonly core?: number
 }
 
 /** One run. */
@@ -43,22 +46,14 @@ export interface ControlledRun {
   readonly strategy: Strategy
   readonly first?: number
   readonly count: number
-  readonly stride?: number
+  /** Points of the schedule without preemptions, if they are known. */
+  readonly baseSteps?: number
   /** replay: the schedule to follow. */
   readonly schedule?: readonly Segment[]
   readonly teardownEvery?: number
   readonly log?: SharedArrayBuffer
   readonly onTick?: (counts: Counts) => void
   readonly signal?: AbortSignal
-}
-
-/** How much a run did. */
-export interface Counts {
-  readonly schedules: number
-  readonly steps: number
-  readonly switches: number
-  readonly baseSteps: number
-  readonly maxSteps: number
 }
 
 /** How a run ended. */
@@ -121,7 +116,7 @@ export class Runs {
       strategy: run.strategy,
       first: run.first ?? 0,
       count: run.count,
-      stride: run.stride ?? 1,
+      baseSteps: run.baseSteps ?? 0,
       stepLimit: this.stepLimit,
       teardownEvery: this.stage.teardown === false ? 0 : (run.teardownEvery ?? 1),
       timeoutsOff: this.stage.timeoutsOff,
@@ -132,7 +127,7 @@ export class Runs {
     }
     const began = performance.now()
     const outcome = await machine.run(program, () => {
-      run.onTick?.(counts(words))
+      run.onTick?.(readTally(words))
       if (run.signal?.aborted === true) haltMachine(words, 'interrupted', -1)
     })
     const seconds = (performance.now() - began) / 1000
@@ -140,7 +135,8 @@ export class Runs {
     const [cpu] = outcome.actors
     if (cpu?.end === 'done' && cpu.problem !== undefined)
       throw new InputError(this.stage.file, cpu.problem.line, cpu.problem.message)
-    return { ...report(words, outcome.violations[0] ?? null), seconds }
+    const first = program.first
+    return { ...report(words, new Int32Array(this.reel), first, outcome.violations[0] ?? null), seconds }
   }
 
   async close(): Promise<void> {
@@ -153,7 +149,7 @@ export class Runs {
       return this.machine
     }
     await this.machine?.close()
-    const { subject, devices, notify, bytes, words, swapPages, edit, plain } = this.stage
+    const { subject, devices, notify, bytes, words, swapPages, edit, plain, core } = this.stage
     this.machine = await Machine.boot({
       cpus: subject.kind === 'scenario' ? cpusOf(subject) : subject.threads.length,
       drivers: devices,
@@ -163,25 +159,13 @@ export class Runs {
       control: { words: words ?? 0 },
       ...(edit === undefined ? {} : { edit }),
       ...(plain === undefined ? {} : { plain }),
+      ...(core === undefined ? {} : { core }),
     })
     return this.machine
   }
 }
 
-function counts(words: Words): Counts {
-  const header = regionAt(words, 'scheduler')
-  const at = (word: number) => words[header + word] as number
-  const sum = (word: number) => at(word) + at(word + 1) * 2 ** 31
-  return {
-    schedules: at(w.SCHEDULES_DONE),
-    steps: sum(w.ALL_STEPS),
-    switches: sum(w.ALL_SWITCHES),
-    baseSteps: at(w.BASE_STEPS),
-    maxSteps: at(w.MAX_STEPS),
-  }
-}
-
-function report(words: Words, violation: Violation | null): Omit<RunReport, 'seconds'> {
+function report(words: Words, kept: Words, first: number, violation: Violation | null): Omit<RunReport, 'seconds'> {
   const header = regionAt(words, 'scheduler')
   const at = (word: number) => words[header + word] as number
   const segments = w.segmentsAt(words)
@@ -189,16 +173,18 @@ function report(words: Words, violation: Violation | null): Omit<RunReport, 'sec
     words[segments + i * 2] as number,
     words[segments + i * 2 + 1] as number,
   ])
-  const before = counts(words)
-  // A schedule that ended in a violation was not closed and not counted by anybody.
-  const open = violation !== null
-  if (open && at(w.CURRENT) >= 0 && schedule.at(-1)?.[0] !== at(w.CURRENT)) schedule.push([at(w.CURRENT), at(w.PASSES)])
+  const before = readTally(words)
+  // A schedule that ended in a violation was not closed and not counted by anybody. One that ran out of turn never counts.
+  const open = violation !== null && at(w.SCHEDULE) >= first
+  if (violation !== null && at(w.CURRENT) >= 0 && schedule.at(-1)?.[0] !== at(w.CURRENT))
+    schedule.push([at(w.CURRENT), at(w.PASSES)])
   return {
     ...before,
     schedules: before.schedules + (open ? 1 : 0),
     steps: before.steps + (open ? at(w.STEP) : 0),
     switches: before.switches + (open ? at(w.SWITCHES) : 0),
-    maxSteps: Math.max(before.maxSteps, at(w.STEP)),
+    closeCalls: before.closeCalls + (open ? closeCallsSince(words, kept) : 0),
+    maxSteps: violation === null && at(w.CUT_OFF) === 0 ? before.maxSteps : Math.max(before.maxSteps, at(w.STEP)),
     violation,
     number: at(w.SCHEDULE),
     schedule,

@@ -8,6 +8,7 @@
  */
 import type { ScenarioSubject, ScenarioThread, Subject } from '../../shared/actor/subject.ts'
 import type { ThreadLine } from '../../shared/actor/threadops.ts'
+import { BASELINE } from '../../shared/sched/pct.ts'
 import type { Segment } from '../../shared/sched/replay.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
 import type { Oracle } from '../../shared/seam/violation.ts'
@@ -56,7 +57,7 @@ class Shrinker {
   private async search(subject: Subject): Promise<RunReport | null> {
     if (this.left-- <= 0) return null
     const strategy: Strategy = { name: 'pct', seed: this.seed, depth: 3, preemptions: 0, loose: false }
-    return this.sameFind(await this.runs.run({ strategy, count: SEARCH }, subject))
+    return this.sameFind(await this.runs.run({ strategy, first: BASELINE, count: SEARCH }, subject))
   }
 
   private sameFind(report: RunReport): RunReport | null {

@@ -4,14 +4,9 @@
  * first of them is the one that is thrown.
  *
  * An error in a file stops the dealing; chunks that are dealt are finished, because a file in front of it may have one too.
- * A worker that dies ends the run at once: the others are ended with it.
  */
-import { MessageChannel } from 'node:worker_threads'
-import { Piscina } from 'piscina'
-import { RunFailure } from '../failure.ts'
-import { workerFlags } from '../remote.ts'
+import { type Dealer, deal } from '../pool/dealing.ts'
 import type { LaneSetup, Runnable } from './lane.ts'
-import { errorOf, type FromDealer, type FromWorker, type WorkerTask } from './protocol.ts'
 import type { FileResult } from './result.ts'
 
 export interface SpreadOptions {
@@ -32,64 +27,17 @@ const WORKER = new URL(`./worker${import.meta.url.slice(import.meta.url.lastInde
 
 /** Returns when every scenario has its result, or the signal ended the dealing. Throws InputError, or RunFailure. */
 export async function spread(scenarios: readonly Runnable[], options: SpreadOptions): Promise<void> {
-  const { jobs } = options
-  const pool = new Piscina({
-    filename: (options.worker ?? WORKER).href,
-    minThreads: jobs,
-    maxThreads: jobs,
-    // A machine needs its worker's event loop; it must not be parked for the pool's own messages.
-    atomics: 'disabled',
-    execArgv: workerFlags(),
-  })
-  // Said of a worker that has no task (any more). Each worker has one from start to end, and its task says what is wrong.
-  pool.on('error', () => {})
-  const deal = new Deal(scenarios, options)
-  const lanes = Array.from({ length: jobs }, () => serveLane(pool, deal, options.setup))
-  try {
-    await Promise.all(lanes)
-  } finally {
-    await pool.destroy()
-    await Promise.allSettled(lanes)
-  }
-  deal.throwFirstFault()
+  const { jobs, setup, worker = WORKER } = options
+  const files = new Files(scenarios, options)
+  await deal(files, { worker, jobs, setup: () => setup })
+  files.throwFirstFault()
 }
 
-/** Starts a run worker and serves it until it has ended. Rejects if it died, or if a result could not be passed on. */
-async function serveLane(pool: Piscina, deal: Deal, setup: LaneSetup): Promise<void> {
-  const { port1, port2 } = new MessageChannel()
-  /** Indexes of the files that this worker has been dealt and has not answered. */
-  let open: number[] = []
-  const closed = new Promise<void>((resolve) => port1.once('close', resolve))
-  const broken = new Promise<never>((_, reject) => {
-    port1.on('message', (message: FromWorker) => {
-      try {
-        if (message.say === 'result') deal.put(open.shift() as number, message.result)
-        else if (message.say === 'fault') deal.fault(open[0] as number, errorOf(message.fault))
-        else {
-          open = deal.next()
-          port1.postMessage((open.length === 0 ? null : open.map((i) => deal.scenario(i))) satisfies FromDealer)
-        }
-      } catch (error) {
-        reject(error)
-      }
-    })
-  })
-  try {
-    const task: WorkerTask = { port: port2, setup }
-    const ended = pool.run(task, { transferList: [port2] }).catch(async (error: Error) => {
-      port2.close() // of use only if it was never handed over: the worker died before it had its task
-      await closed // what it said before it died has been heard
-      const file = open[0] === undefined ? 'before its first file' : `in ${deal.scenario(open[0]).file}`
-      throw new RunFailure('HMM_ERR_DIED', `a run worker died ${file}: ${error.message}`, { cause: error })
-    })
-    await Promise.race([ended, broken])
-  } finally {
-    port1.close()
-  }
-}
+/** A scenario and its place among the files; a lane takes no notice of the place. */
+type File = Runnable & { readonly place: number }
 
 /** Who runs what, and what has come of it. */
-class Deal {
+class Files implements Dealer<File, FileResult> {
   private readonly scenarios: readonly Runnable[]
   private readonly options: SpreadOptions
   private readonly results = new Map<number, FileResult>()
@@ -102,22 +50,17 @@ class Deal {
     this.options = options
   }
 
-  scenario(index: number): Runnable {
-    const { file, lines } = this.scenarios[index] as Runnable
-    return { file, lines }
-  }
-
-  /** Indexes of the next chunk: none when all are dealt, or no more shall be. */
-  next(): number[] {
+  /** The next chunk: nothing when all are dealt, or no more shall be. */
+  next(): File[] {
     if (this.faults.size > 0 || this.options.signal?.aborted === true) return []
     const first = this.dealt
     this.dealt = Math.min(first + CHUNK, this.scenarios.length)
-    return Array.from({ length: this.dealt - first }, (_, i) => first + i)
+    return this.scenarios.slice(first, this.dealt).map(({ file, lines }, i) => ({ file, lines, place: first + i }))
   }
 
   /** Passes on what can be: a result waits for those of all files before it. */
-  put(index: number, result: FileResult): void {
-    this.results.set(index, result)
+  result(_lane: number, { place }: File, result: FileResult): void {
+    this.results.set(place, result)
     for (;;) {
       const next = this.results.get(this.passedOn)
       if (next === undefined) return
@@ -126,8 +69,12 @@ class Deal {
     }
   }
 
-  fault(index: number, error: Error): void {
-    this.faults.set(index, error)
+  fault(_lane: number, { place }: File, error: Error): void {
+    this.faults.set(place, error)
+  }
+
+  where(file: File | undefined): string {
+    return file === undefined ? 'before its first file' : `in ${file.file}`
   }
 
   throwFirstFault(): void {

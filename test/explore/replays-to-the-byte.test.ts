@@ -6,9 +6,9 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { replaySchedule } from '../../src/explore/find.ts'
 import { Runs } from '../../src/explore/runs.ts'
 import { prepareScenario, readScenario } from '../../src/explore/subjects.ts'
-import { replaySchedule } from '../../src/explore.ts'
 import { workerFlags } from '../../src/remote.ts'
 
 const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/drop-during-device-read.scn', import.meta.url))
@@ -18,9 +18,7 @@ const { stage } = prepareScenario(scenario)
 /** Trace hash of schedule `number`, run after `before` others. */
 async function hashOf(runs: Runs, name: 'random' | 'pct', number: number, before: number): Promise<string> {
   const strategy = { name, seed: 7, depth: 3, preemptions: 0, loose: false }
-  // PCT first runs the schedule without preemptions.
-  const count = before + 1 + (name === 'pct' ? 1 : 0)
-  const report = await runs.run({ strategy, first: number - before, count, teardownEvery: 3 })
+  const report = await runs.run({ strategy, first: number - before, count: before + 1, teardownEvery: 3 })
   t.equal(report.number, number)
   t.equal(report.violation, null)
   return report.hash

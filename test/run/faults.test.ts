@@ -1,7 +1,7 @@
 /** Does an error survive the way from a run worker? As a message it loses class, code and fields; as a fault it keeps them. */
 import t from 'tap'
 import { HmmError, InputError, RunFailure } from '../../src/index.ts'
-import { errorOf, type Fault, faultOf } from '../../src/run/protocol.ts'
+import { errorOf, type Fault, faultOf } from '../../src/pool/protocol.ts'
 
 const sent = (error: unknown): HmmError => errorOf(structuredClone(faultOf(error)) as Fault)
 

@@ -1,28 +1,28 @@
 /**
- * What a run worker and the thread that deals say to each other, all on one port, so that nothing overtakes anything.
+ * What a pool worker and the thread that deals say to each other, all on one port, so that nothing overtakes anything.
  *
- *   worker: ready -> dealer: chunk -> worker: result (one for each scenario) -> ready -> ... -> dealer: null -> worker ends
- *                                             or fault, instead of a result; then it waits for its null
+ *   worker: ready -> dealer: units -> worker: result (one for each unit) -> ready -> ... -> dealer: no units -> worker ends
+ *                                             or fault, instead of a result; then it asks again
+ *   worker: news, at any time while it is at a unit          dealer: stop: the unit shall end with what it has
  */
 import type { MessagePort } from 'node:worker_threads'
 import { HmmError } from '../../shared/seam/error.ts'
 import { RunFailure } from '../failure.ts'
 import { InputError } from '../scenario/error.ts'
-import type { LaneSetup, Runnable } from './lane.ts'
-import type { FileResult } from './result.ts'
 
-/** What a run worker is started with. */
-export interface WorkerTask {
+/** What a pool worker is started with. */
+export interface WorkerTask<Setup> {
   readonly port: MessagePort
-  readonly setup: LaneSetup
+  readonly setup: Setup
 }
 
-export type FromWorker =
+export type FromWorker<Result, News = never> =
   | { readonly say: 'ready' }
-  | { readonly say: 'result'; readonly result: FileResult }
+  | { readonly say: 'result'; readonly result: Result }
+  | { readonly say: 'news'; readonly news: News }
   | { readonly say: 'fault'; readonly fault: Fault }
 
-export type FromDealer = readonly Runnable[] | null
+export type FromDealer<Unit> = { readonly say: 'units'; readonly units: readonly Unit[] } | { readonly say: 'stop' }
 
 /** An error as plain data: a message between threads keeps neither class nor code of one. */
 export interface Fault {

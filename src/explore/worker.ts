@@ -1,0 +1,8 @@
+/** A worker of a campaign: a lane of its own, in a pool. */
+import type { WorkerTask } from '../pool/protocol.ts'
+import { serve } from '../pool/serving.ts'
+import { Lane, type LaneSetup } from './lane.ts'
+
+export default function exploreLane(task: WorkerTask<LaneSetup>): Promise<void> {
+  return serve(task, new Lane(task.setup))
+}
