@@ -13,7 +13,7 @@ import { Campaign, type Outcome } from './explore/campaign.ts'
 import type { Find } from './explore/find.ts'
 import { campaignHash } from './explore/identity.ts'
 import { type CampaignSubject, Lane, type LaneSetup, type Unit, type UnitResult } from './explore/lane.ts'
-import { ALL_SCHEDULES, DEFAULT_SCHEDULES, isSearch, type Part, partsOf, type Shard } from './explore/plan.ts'
+import { ALL_SCHEDULES, DEFAULT_SCHEDULES, isSearch, type Part, partsOf, pieces, type Shard } from './explore/plan.ts'
 import { type ForeignActors, readScenario } from './explore/subjects.ts'
 import { deal } from './pool/dealing.ts'
 import { raceById, subjectOf } from './races/index.ts'
@@ -119,7 +119,7 @@ export interface CampaignResult {
 
 const MAX_JOBS = 256
 /** Schedules that are worth another machine: fewer are run in the time in which one boots and warms up. */
-const WORTH_A_MACHINE = 1000
+const WORTH_A_MACHINE = 2000
 /** Schedules dealt at once: some 100 ms of work, so that laying the machine out anew costs little and the lanes end together. */
 const CHUNK = 200
 const TEARDOWN_EVERY = 16
@@ -267,12 +267,17 @@ function strategyOf(options: SearchOptions): Strategy {
 
 /** As many as asked for, but none without work. */
 function jobsFor(asked: number | undefined, parts: readonly Part[], strategy: Strategy): number {
-  if (asked !== undefined) whole(asked, 'the number of jobs', 1, MAX_JOBS)
+  if (asked !== undefined) {
+    whole(asked, 'the number of jobs', 1, MAX_JOBS)
+    return Math.max(
+      1,
+      Math.min(asked, isSearch(strategy) ? parts.length : parts.reduce((sum, part) => sum + pieces(part, CHUNK), 0)),
+    )
+  }
   const schedules = parts.reduce((sum, { count }) => sum + count, 0)
-  const useful = (each: number) => (isSearch(strategy) ? parts.length : Math.ceil(schedules / each))
   return Math.max(
     1,
-    asked === undefined ? Math.min(availableParallelism(), useful(WORTH_A_MACHINE)) : Math.min(asked, useful(CHUNK)),
+    Math.min(availableParallelism(), isSearch(strategy) ? parts.length : Math.floor(schedules / WORTH_A_MACHINE)),
   )
 }
 

@@ -240,7 +240,8 @@ export class Baton {
       words[header + w.PASSES] = 0
     }
     if (next === this.id) return
-    words[header + w.SWITCHES] = (words[header + w.SWITCHES] as number) + 1
+    // The first turn is no switch: whether it is one would depend on who finished the schedule before.
+    if (current >= 0) words[header + w.SWITCHES] = (words[header + w.SWITCHES] as number) + 1
     words[header + w.HEARTBEAT] = ((words[header + w.HEARTBEAT] as number) + 1) | 0
     w.giveBaton(words, next)
     this.await()
