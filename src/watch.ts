@@ -24,6 +24,8 @@ export class Watch {
   static readonly INTERVAL_MS = 50
   /** 1 s of looks: an actor that has a core takes a step every few microseconds; one that waits for a core gets it well within. */
   static readonly HUNG_LOOKS = 20
+  /** 5 s: in a controlled run everything waits for the one actor that moves, and lanes share the cores of a loaded host. */
+  static readonly STANDSTILL_LOOKS = 100
   /** 0.3 s: on a loaded host an actor that may go on waits that long for a core. */
   static readonly CYCLE_LOOKS = 6
   /** 10 s. */
@@ -119,8 +121,8 @@ export class Watch {
     const now = [HEARTBEAT, STEP, SCHEDULES_DONE, CURRENT].map((word) => words[header + word]).join()
     this.stalled = now === this.heartbeat ? this.stalled + 1 : 0
     this.heartbeat = now
-    if (this.stalled < Watch.HUNG_LOOKS) return
-    const seconds = (Watch.HUNG_LOOKS * Watch.INTERVAL_MS) / 1000
+    if (this.stalled < Watch.STANDSTILL_LOOKS) return
+    const seconds = (Watch.STANDSTILL_LOOKS * Watch.INTERVAL_MS) / 1000
     const id = Math.max(0, words[header + CURRENT] as number)
     this.fail('hung', id, 'HMM_ERR_HUNG', `${describeActor(words, id)}, took no step for ${seconds} s: it loops without end`)
     this.resolveHalted()

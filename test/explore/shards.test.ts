@@ -16,7 +16,7 @@ import {
 
 const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/drop-during-device-read.scn', import.meta.url))
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-const FAULTY = { svm: fileURLToPath(new URL(`../drivers/checks-before-the-lock${extension}`, import.meta.url)) }
+const FAULTY = { svm: fileURLToPath(new URL(`../drivers/skips-the-check${extension}`, import.meta.url)) }
 const ADDING = parseConcurrent(
   'adding.scn',
   `scenario adding
@@ -64,7 +64,7 @@ for (const [what, options] of [
 }
 
 t.test('the first find of three shards is the find of the whole', async (t) => {
-  const options = { scenarios: [SCENARIO], drivers: FAULTY, schedules: 90, jobs: 1, shrink: false }
+  const options = { scenarios: [SCENARIO], drivers: FAULTY, schedules: 240, jobs: 1, shrink: false }
   const whole = await exploreAll(options)
   const shards: ExploreDocument[] = []
   for (const index of [0, 1, 2])
