@@ -330,12 +330,16 @@ function unlinkBelow(task: Task, table: Table, level: number, base: number, floo
   let unlinked = list
   for (let i = first; i <= last; i++) {
     const at = table + HEADER + i
+    const childBase = base + i * span
+    const inside = childBase >= floor && childBase + span - 1 <= ceiling
+    // An empty entry inside stays empty: only a fault links a table, and no area is left there to fault in. So looking at it
+    // meets nobody and is no schedule point; a table has 512 of them.
+    if (inside && get(task, at) === 0) continue
     const entry = atomicLoad(task, at)
     if (!isTableEntry(entry)) continue
     const child = tableOf(entry)
-    const childBase = base + i * span
     if (level + 1 < LEAF_LEVEL) unlinked = unlinkBelow(task, child, level + 1, childBase, floor, ceiling, unlinked)
-    if (childBase < floor || childBase + span - 1 > ceiling) continue
+    if (!inside) continue
     spinLock(task, table + LOCK, DIRECTORY)
     atomicStore(task, at, 0)
     spinUnlock(task, table + LOCK)

@@ -21,12 +21,14 @@
  *     SLEEPING = 1
  *     TAIL != HEAD: SLEEPING = 0, reads        [Required: the second look comes after SLEEPING = 1]
  *
- * Counts wrap at 2^32; only their difference is used.
+ * Who alone may write a count reads it plainly: nobody can change it meanwhile, so that look is no schedule point. That is the
+ * consumer for HEAD, and a producer with LOCK for TAIL. Counts wrap at 2^32; only their difference is used.
  */
 import { lineAligned, type WordAt } from '../memory/words.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import { park, WAIT, wake } from '../seam/park.ts'
+import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { RING } from './classes.ts'
@@ -64,7 +66,7 @@ export function createRing(task: Task, at: WordAt, options: { slots: number; slo
  */
 export function ringReserve(task: Task, ring: Ring): WordAt {
   spinLock(task, ring + LOCK, RING)
-  const tail = atomicLoad(task, ring + TAIL)
+  const tail = get(task, ring + TAIL)
   if (((tail - atomicLoad(task, ring + HEAD)) | 0) >= (task.words[ring + SLOTS] as number)) {
     spinUnlock(task, ring + LOCK)
     return 0
@@ -74,30 +76,30 @@ export function ringReserve(task: Task, ring: Ring): WordAt {
 
 /** Hands the reserved slot to the consumer and wakes it if it sleeps. Drops the producers' lock. */
 export function ringPublish(task: Task, ring: Ring): void {
-  atomicStore(task, ring + TAIL, (atomicLoad(task, ring + TAIL) + 1) | 0)
+  atomicStore(task, ring + TAIL, (get(task, ring + TAIL) + 1) | 0)
   spinUnlock(task, ring + LOCK)
   if (atomicLoad(task, ring + SLEEPING) === 1) wake(task, task.words[ring + CONSUMER] as number)
 }
 
 /** Word index of the oldest message, or 0 when there is none. Consumer only. */
 export function ringPeek(task: Task, ring: Ring): WordAt {
-  const head = atomicLoad(task, ring + HEAD)
+  const head = get(task, ring + HEAD)
   return head === atomicLoad(task, ring + TAIL) ? 0 : slotAt(task, ring, head)
 }
 
 /** Messages waiting. Consumer: exact; others: a hint. */
 export function ringCount(task: Task, ring: Ring): number {
-  return (atomicLoad(task, ring + TAIL) - atomicLoad(task, ring + HEAD)) | 0
+  return (atomicLoad(task, ring + TAIL) - get(task, ring + HEAD)) | 0
 }
 
 /** Word index of the `i`-th waiting message; i < ringCount. Consumer only. */
 export function ringPeekAt(task: Task, ring: Ring, i: number): WordAt {
-  return slotAt(task, ring, (atomicLoad(task, ring + HEAD) + i) | 0)
+  return slotAt(task, ring, (get(task, ring + HEAD) + i) | 0)
 }
 
 /** Gives back the `count` oldest slots. Consumer only. */
 export function ringConsume(task: Task, ring: Ring, count: number): void {
-  atomicStore(task, ring + HEAD, (atomicLoad(task, ring + HEAD) + count) | 0)
+  atomicStore(task, ring + HEAD, (get(task, ring + HEAD) + count) | 0)
 }
 
 /** Returns once a message is there. Consumer only. */
