@@ -139,6 +139,20 @@ async function main(): Promise<number> {
       exit = await (await import('./cli/replay.ts')).replayVerb(recording, flags)
     })
 
+  program
+    .command('bench')
+    .description('latency percentiles and throughput, with what they are compared to measured in the same run')
+    .argument('[names...]', 'benchmarks; all of them without a name')
+    .option('--quick', 'a tenth of the work: to see that it runs, not how fast')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nBenchmarks:\n  scale    what mirroring a page costs as the address space and the number of its areas grow\n  explore  schedules and steps per second for a scenario of five actors\n\nExamples:\n  hmm bench\n  hmm bench explore --json -',
+    )
+    .action(async (names: string[], flags) => {
+      exit = await (await import('./cli/bench.ts')).benchVerb(names, flags)
+    })
+
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput())
   try {
     await program.parseAsync()

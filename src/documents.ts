@@ -155,6 +155,39 @@ export const bugsDocument = z.object({
   ),
 })
 
+export const benchDocument = z.object({
+  ...frame,
+  verb: z.literal('bench'),
+  node: z.string(),
+  cpu: z.string(),
+  cores: natural,
+  interrupted: z.boolean(),
+  results: z.array(
+    z.object({
+      name: z.string(),
+      n: natural,
+      min_ns: natural,
+      p50_ns: natural,
+      p90_ns: natural,
+      p99_ns: natural,
+      p999_ns: natural,
+      max_ns: natural,
+      mean_ns: natural,
+      ops_per_s: z.number().positive(),
+      relative_to: z.record(z.string(), z.number().positive()),
+      pages: natural.optional(),
+      ns_per_page: z.number().positive().optional(),
+      steps_per_s: natural.optional(),
+      median_steps: natural.optional(),
+      switches_per_schedule: z.number().nonnegative().optional(),
+      distinct_traces: natural.optional(),
+      cold_schedules_per_s: natural.optional(),
+      ns_per_step: z.number().positive().optional(),
+    }),
+  ),
+})
+
+export type BenchDocument = z.infer<typeof benchDocument>
 export type BugsDocument = z.infer<typeof bugsDocument>
 export type ExploreDocument = z.infer<typeof exploreDocument>
 export type ReplayDocument = z.infer<typeof replayDocument>
@@ -168,6 +201,7 @@ export const documents = {
   explore: exploreDocument,
   replay: replayDocument,
   bugs: bugsDocument,
+  bench: benchDocument,
 } as const
 export type DocumentVerb = keyof typeof documents
 
@@ -179,6 +213,7 @@ export function jsonSchemas(): Record<DocumentVerb, object> {
     explore: z.toJSONSchema(exploreDocument),
     bugs: z.toJSONSchema(bugsDocument),
     replay: z.toJSONSchema(replayDocument),
+    bench: z.toJSONSchema(benchDocument),
   }
 }
 

@@ -3,13 +3,16 @@
  *
  * Drivers import from `hmm-runtime/driver`; the locks, rings and grace periods are on their own in `hmm-runtime/sync`.
  */
+export type { BenchResult } from '../bench/measure.ts'
 export type { ActorOutcome, Answer, Program } from '../shared/actor/actor.ts'
 export type { ScenarioLine, ScenarioOp } from '../shared/actor/ops.ts'
 export type { ActorKind } from '../shared/seam/actors.ts'
 export { HmmError, InvariantError } from '../shared/seam/error.ts'
 export { ORACLES, type Oracle, type Violation } from '../shared/seam/violation.ts'
 export type { Aftermath } from './aftermath.ts'
+export { BENCHMARKS, type BenchmarkName, type BenchOptions, type BenchReport, bench } from './bench.ts'
 export {
+  type BenchDocument,
   type BugsDocument,
   documents,
   type ExploreDocument,

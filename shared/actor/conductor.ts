@@ -26,6 +26,7 @@ import { ACTOR_COUNT_AT } from '../seam/superblock.ts'
 import { GATE_CONTROL, type Task } from '../seam/task.ts'
 import { type Violation, ViolationSignal, violation } from '../seam/violation.ts'
 import { unmet } from './expectation.ts'
+import { Journal } from './journal.ts'
 import { Reel } from './reel.ts'
 import { foreignAt, handlesOnStage, spacesOnStage } from './stage.ts'
 import { call, type ExploreProgram, type ForeignFunctions, hasThread } from './subject.ts'
@@ -38,6 +39,7 @@ export class Conductor {
   private readonly program: ExploreProgram
   private readonly foreign: ForeignFunctions
   private readonly reel: Reel
+  private readonly journal: Journal | null
   private readonly scheduler: Scheduler
   private readonly before: ReadonlyMap<string, number>
 
@@ -47,6 +49,7 @@ export class Conductor {
     this.program = program
     this.foreign = foreign
     this.reel = new Reel(task, program.reel)
+    this.journal = program.journal === null ? null : new Journal(program.journal)
     this.scheduler = makeScheduler(task.words, program.strategy)
     this.before = new Map(program.inventory)
   }
@@ -142,6 +145,7 @@ export class Conductor {
     if (number >= program.first) tallySchedule(words, this.reel.kept, program.strategy)
     const done = words[header + w.SCHEDULES_DONE] as number
     advance(words, program.strategy)
+    this.journal?.ended(steps, words[header + w.HASH_A] as number, words[header + w.HASH_B] as number)
     if (done >= program.count || words[header + w.EXHAUSTED] === 1) {
       words[header + w.PHASE_OF_RUN] = RUN_PHASE.over
       haltMachine(words, 'finished', task.id)
@@ -155,7 +159,10 @@ export class Conductor {
     const { task, program } = this
     const { words } = task
     const { header } = this.baton
-    if (keep) this.reel.take()
+    if (keep) {
+      this.reel.take()
+      this.journal?.begin()
+    }
     for (const at of PER_SCHEDULE) words[header + at] = 0
     words[header + w.STEP_LIMIT] = program.stepLimit
     words[header + w.FAIR_FROM] = program.stepLimit >> 1

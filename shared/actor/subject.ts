@@ -61,6 +61,8 @@ export interface ExploreProgram {
   /** For the reel: as long as the machine. And for the log of steps, if there is to be one. */
   readonly reel: SharedArrayBuffer
   readonly log: SharedArrayBuffer | null
+  /** For the journal of schedules, if it is to be kept (actor/journal.ts). */
+  readonly journal: SharedArrayBuffer | null
   /** What there was before the run (check/references.ts). */
   readonly inventory: readonly (readonly [string, number])[]
 }

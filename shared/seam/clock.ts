@@ -7,3 +7,11 @@
 export function hostNowNs(): number {
   return performance.now() * 1e6
 }
+
+/**
+ * Microseconds on a clock that the threads of a process have in common: `hostNowNs` counts from the start of its own thread. Finer
+ * than a microsecond, but not by much. For measuring what begins on one actor and ends on another.
+ */
+export function sharedNowUs(): number {
+  return (performance.timeOrigin + performance.now()) * 1000
+}

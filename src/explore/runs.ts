@@ -52,6 +52,8 @@ export interface ControlledRun {
   readonly schedule?: readonly Segment[]
   readonly teardownEvery?: number
   readonly log?: SharedArrayBuffer
+  /** What each schedule cost is written into it (shared/actor/journal.ts). */
+  readonly journal?: SharedArrayBuffer
   readonly onTick?: (counts: Counts) => void
   readonly signal?: AbortSignal
 }
@@ -123,6 +125,7 @@ export class Runs {
       devices: this.stage.devices.length,
       reel: this.reel,
       log: run.log ?? null,
+      journal: run.journal ?? null,
       inventory: [...takeInventory(machine.task)],
     }
     const began = performance.now()
