@@ -129,7 +129,8 @@ t.test('an empty ring that gets a message', async (t) => {
       },
     }
   })
-  t.ok(points >= 5, `met at ${points} points`)
+  // TAIL, the flag, TAIL again, falling asleep: HEAD is the consumer's own.
+  t.ok(points >= 4, `met at ${points} points`)
 })
 
 t.test('an rcu grace period whose last reader leaves', async (t) => {
