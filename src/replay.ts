@@ -17,6 +17,7 @@ import { type Prepared, prepareActors, prepareScenario, readScenario } from './e
 import { raceById } from './races/index.ts'
 import type { Race } from './races/race.ts'
 import { parseConcurrent } from './scenario/concurrent.ts'
+import { version } from './version.ts'
 
 export interface ReplayOptions {
   /** The scenario, where a token carries only its hash. */
@@ -43,6 +44,11 @@ export interface ReplayResult {
 /** Runs a replay file or token again. Throws HmmError when it cannot be the same run. */
 export async function replay(fileOrToken: string, options: ReplayOptions = {}): Promise<ReplayResult> {
   const recording = readRecording(fileOrToken)
+  if (recording.version !== version())
+    throw new HmmError(
+      'HMM_ERR_INPUT',
+      `this recording was made with version ${recording.version}, here is ${version()}: its schedule would mean something else`,
+    )
   const bug = recording.bug === undefined ? null : await raceById(recording.bug)
   const prepared = prepareRecording(recording, options.scenario, bug)
   if (prepared.recorded.build !== recording.build)

@@ -4,21 +4,21 @@
  * the same steps as an unlogged one. Written by whoever has the baton.
  *
  *   word   0        1          2 ...
- *        +--------+----------+-------------------------------------------------------------+
- *        | COUNT  | OPEN     | entries x (ACTOR, KIND, AT, BEFORE, AFTER, OP, OP_A, OP_B, WHY) |
- *        +--------+----------+-------------------------------------------------------------+
+ *        +--------+----------+-------------------------------------------------------------------+
+ *        | COUNT  | OPEN     | entries x (ACTOR, KIND, AT, BEFORE, AFTER, OP, OP_A, OP_B, WHY, DONE) |
+ *        +--------+----------+-------------------------------------------------------------------+
  *
  *   WHY     where another actor moved before: why it no longer does. Its WAIT kind, or one of the values below.
  *   COUNT   accesses so far; when there are more than fit, the oldest are overwritten.
  *   OPEN    1 while AFTER of the last entry is not known yet: it is what the word holds at the next point of anybody.
  */
 import type { WordAt, Words } from '../memory/words.ts'
-import { actorAt, OP, OP_A, OP_B, PHASE, PHASE_IDLE, PHASE_WAITING, WAIT_KIND } from './actors.ts'
+import { actorAt, OP, OP_A, OP_B, OP_DONE, PHASE, PHASE_IDLE, PHASE_WAITING, WAIT_KIND } from './actors.ts'
 
 const COUNT = 0
 const OPEN = 1
 const FIRST = 2
-const ENTRY_WORDS = 9
+const ENTRY_WORDS = 10
 
 /** WHY: the same actor goes on; the one before could have gone on; it has finished. Otherwise -1 - its WAIT kind. */
 export const WHY_SAME = 0
@@ -40,6 +40,8 @@ export interface LoggedStep {
   readonly pages: number
   /** Why the actor of the step before does not move: a WHY value, or -1 - its WAIT kind. */
   readonly why: number
+  /** Operations that its actor had completed. */
+  readonly done: number
 }
 
 /** The log in `buffer`: written by controlled actors, read when they have stopped. */
@@ -75,6 +77,7 @@ export class StepLog {
     entries[entry + 6] = words[record + OP_A] as number
     entries[entry + 7] = words[record + OP_B] as number
     entries[entry + 8] = this.whyOf(words, actor)
+    entries[entry + 9] = words[record + OP_DONE] as number
     entries[COUNT] = (entries[COUNT] as number) + 1
     entries[OPEN] = 1
   }
@@ -95,11 +98,9 @@ export class StepLog {
     const steps: LoggedStep[] = []
     for (let i = Math.max(0, count - capacity); i < count; i++) {
       const entry = this.slot(i)
-      const [actor = 0, kind = 0, at = 0, before = 0, after = 0, op = 0, page = 0, pages = 0, why = 0] = entries.subarray(
-        entry,
-        entry + ENTRY_WORDS,
-      )
-      steps.push({ step: i + 1, actor, kind, at, before, after, op, page: page >>> 0, pages, why })
+      const [actor = 0, kind = 0, at = 0, before = 0, after = 0, op = 0, page = 0, pages = 0, why = 0, done = 0] =
+        entries.subarray(entry, entry + ENTRY_WORDS)
+      steps.push({ step: i + 1, actor, kind, at, before, after, op, page: page >>> 0, pages, why, done })
     }
     return steps
   }

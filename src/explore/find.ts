@@ -13,12 +13,13 @@ import { HALT_AT } from '../../shared/seam/superblock.ts'
 import { Task } from '../../shared/seam/task.ts'
 import type { Oracle, Violation } from '../../shared/seam/violation.ts'
 import { RunFailure } from '../failure.ts'
+import type { ConcurrentScenario } from '../scenario/concurrent.ts'
 import { version } from '../version.ts'
 import { Names } from './names.ts'
 import { hashOf, type Recording, toToken } from './recording.ts'
 import { type RunReport, type Runs, STEP_LIMIT } from './runs.ts'
 import { shrink } from './shrink.ts'
-import { type Prepared, shrunkText } from './subjects.ts'
+import type { Prepared } from './subjects.ts'
 import { interleaving } from './table.ts'
 
 /** A violation that was found, confirmed and shrunk. */
@@ -56,11 +57,12 @@ export async function confirm(runs: Runs, prepared: Prepared, found: RunReport, 
   const subject = prepared.stage.subject
   const again = await replaySchedule(runs, subject, found)
   mustBeSame(found, again)
-  const shrunk = !asked.shrink ? { subject, report: again } : await shrink(runs, subject, again, asked.seed)
+  const whole = { subject, scenario: prepared.scenario, report: again }
+  const shrunk = asked.shrink ? await shrink(runs, whole, asked.seed) : whole
   const log = new SharedArrayBuffer(StepLog.bytes(STEP_LIMIT))
   const told = await replaySchedule(runs, shrunk.subject, shrunk.report, log)
   mustBeSame(shrunk.report, told)
-  const recording = recordingOf(prepared, shrunk.subject, told, asked.bug)
+  const recording = recordingOf(prepared, shrunk.scenario, told, asked.bug)
   return {
     oracle: told.violation?.oracle as Oracle,
     message: told.violation?.message as string,
@@ -140,17 +142,20 @@ function mustBeSame(first: RunReport, second: RunReport): void {
   )
 }
 
-function recordingOf(prepared: Prepared, subject: Subject, report: RunReport, bug: string | undefined): Recording {
-  const { recorded, scenario } = prepared
-  const text = scenario === null || subject.kind !== 'scenario' ? null : shrunkText(scenario, subject)
+function recordingOf(
+  { recorded }: Prepared,
+  scenario: ConcurrentScenario | null,
+  report: RunReport,
+  bug: string | undefined,
+): Recording {
   return {
     schema: 'hmm-runtime/replay/1',
     version: version(),
     build: recorded.build,
     subject:
-      text === null || recorded.subject.kind !== 'scenario'
+      scenario === null || recorded.subject.kind !== 'scenario'
         ? recorded.subject
-        : { ...recorded.subject, text, hash: hashOf(text) },
+        : { ...recorded.subject, text: scenario.text, hash: hashOf(scenario.text) },
     ...(bug === undefined ? {} : { bug }),
     oracle: report.violation?.oracle ?? null,
     number: report.number,

@@ -83,7 +83,7 @@ export const CONTROLLED_BYTES = 512 * 1024
 
 /** Runs of one subject. Close it. */
 export class Runs {
-  readonly stage: Stage
+  stage: Stage
   private machine: Machine | null = null
   private reel: SharedArrayBuffer | null = null
   private stepLimit = STEP_LIMIT
@@ -104,6 +104,12 @@ export class Runs {
 
   get actorNames(): readonly string[] {
     return (this.machine as Machine).actorNames
+  }
+
+  /** From here on with that much memory: on another machine if it differs. */
+  withMemory({ bytes }: Pick<Stage, 'bytes'>): void {
+    const { bytes: _bytes, ...rest } = this.stage
+    this.stage = { ...rest, ...(bytes === undefined ? {} : { bytes }) }
   }
 
   /** Runs, and reports. Throws RunFailure when the run itself failed, InputError when the set-up does not hold. */
@@ -147,17 +153,19 @@ export class Runs {
   }
 
   private async fresh(): Promise<Machine> {
-    if (this.machine?.reusable === true) {
+    const bytes = this.stage.bytes ?? CONTROLLED_BYTES
+    if (this.machine?.reusable === true && this.machine.config.bytes === bytes) {
       this.machine.reset()
       return this.machine
     }
     await this.machine?.close()
-    const { subject, devices, notify, bytes, words, swapPages, edit, plain, core } = this.stage
+    this.reel = null
+    const { subject, devices, notify, words, swapPages, edit, plain, core } = this.stage
     this.machine = await Machine.boot({
       cpus: subject.kind === 'scenario' ? cpusOf(subject) : subject.threads.length,
       drivers: devices,
       notify: subject.kind === 'scenario' ? notify : 'inline',
-      bytes: bytes ?? CONTROLLED_BYTES,
+      bytes,
       swapPages: swapPages ?? 0,
       control: { words: words ?? 0 },
       ...(edit === undefined ? {} : { edit }),

@@ -1,39 +1,82 @@
 /**
- * Shrinking a find: first operations, then switches, as long as the same oracle still reports. Every candidate is run; nothing is
- * assumed. What is left is replayed strictly in the end, so the result is a schedule like any other.
+ * Shrinking a find: first what is done, then how it is interleaved, as long as the same oracle still reports. Every candidate is
+ * run; nothing is assumed. What is left is replayed strictly in the end, so the result is a schedule like any other.
  *
- *   operations   one at a time, from the last; when the schedule that is left no longer shows it, a short search tries again
+ *   kinds        all operations of a kind, those that take the most steps first
+ *   threads      all operations of one
+ *   operations   halves, quarters and so on, down to one at a time; first by the schedule there is alone
+ *   the end      what concerns the page of the find, and the last few of each thread
+ *   set-up       what it writes, one line at a time
+ *   pages        of an operation, then of the areas
  *   tail         the shortest beginning of the schedule that shows it, with no preemption after it
  *   switches     two segments of an actor are joined, and what lay between them comes after
+ *
+ * A candidate is run by the schedule there is, as far as it fits, and then by a few dozen fresh ones. Its cost is counted in steps,
+ * so that the result does not depend on the host.
  */
-import type { ScenarioSubject, ScenarioThread, Subject } from '../../shared/actor/subject.ts'
-import type { ThreadLine } from '../../shared/actor/threadops.ts'
+import type { Subject } from '../../shared/actor/subject.ts'
 import { BASELINE } from '../../shared/sched/pct.ts'
-import type { Segment } from '../../shared/sched/replay.ts'
+import { MAX_REPLAY, type Segment } from '../../shared/sched/replay.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
-import type { Oracle } from '../../shared/seam/violation.ts'
-import type { RunReport, Runs } from './runs.ts'
+import { StepLog } from '../../shared/seam/steplog.ts'
+import { SLOT_PAGES } from '../../shared/seam/trace.ts'
+import type { Oracle, Violation } from '../../shared/seam/violation.ts'
+import { RunFailure } from '../failure.ts'
+import type { ConcurrentScenario } from '../scenario/concurrent.ts'
+import { InputError } from '../scenario/error.ts'
+import { joined, olderLines, type Piece, piecesOf, scheduleWithout } from './guide.ts'
+import { type ControlledRun, type RunReport, type Runs, STEP_LIMIT } from './runs.ts'
+import {
+  contentLines,
+  expectationLines,
+  fewerPages,
+  kindsOf,
+  linesBeside,
+  linesOfKind,
+  linesOfThread,
+  removableLines,
+  smallerAreas,
+  withoutLines,
+} from './shorter.ts'
+import { memoryFor } from './subjects.ts'
 
 export interface Shrunk {
   readonly subject: Subject
+  /** The scenario that is left, for a subject that is one. */
+  readonly scenario: ConcurrentScenario | null
   readonly report: RunReport
 }
 
-/** Runs one may spend on shrinking one find. */
-const BUDGET = 600
-/** Schedules of the short search after an operation was taken out. */
-const SEARCH = 100
+/** Steps one may spend on shrinking one find, and what a run costs beside its own. */
+const BUDGET = 6_000_000
+const RUN_COSTS = 1_000
+/** Steps of the fresh schedules that a candidate is tried with, and how many these are at least and at most. */
+const SEARCH_STEPS = 60_000
+const FEWEST = 24
+const MOST = 250
+/** How many operations of each thread may be enough. */
+const LAST = [1, 2, 3, 5]
 
-/** Shrinks the find that `report` shows in `subject`. */
-export async function shrink(runs: Runs, subject: Subject, report: RunReport, seed: number): Promise<Shrunk> {
-  return new Shrinker(runs, report.violation?.oracle as Oracle, seed).shrink({ subject, report })
+/** Shrinks the find that `find` shows. `runs` is left ready to run what is left of it. */
+export async function shrink(runs: Runs, find: Shrunk, seed: number): Promise<Shrunk> {
+  return new Shrinker(runs, find.report.violation?.oracle as Oracle, seed).shrink(find)
+}
+
+/** The best so far, and its schedule by what was done in it. */
+interface Best extends Shrunk {
+  readonly pieces: readonly Piece[]
 }
 
 class Shrinker {
   private readonly runs: Runs
   private readonly oracle: Oracle
   private readonly seed: number
+  private readonly buffer = new SharedArrayBuffer(StepLog.bytes(STEP_LIMIT))
   private left = BUDGET
+  /** Is a candidate run by fresh schedules too? */
+  private searching = false
+  /** Texts that were: once is enough. */
+  private readonly searched = new Set<string>()
 
   constructor(runs: Runs, oracle: Oracle, seed: number) {
     this.runs = runs
@@ -42,70 +85,183 @@ class Shrinker {
   }
 
   async shrink(find: Shrunk): Promise<Shrunk> {
-    let best = await this.fewerOperations(find)
-    best = await this.shorterTail(best)
-    return this.fewerSwitches(best)
+    let best = (await this.shows(find.subject, find.scenario, find.report.schedule)) ?? { ...find, pieces: [] }
+    if (this.oracle !== 'LIN') best = await this.without(best, expectationLines)
+    this.searching = true
+    best = await this.fewerKinds(best)
+    this.searching = false
+    best = await this.fewerOperations(best)
+    this.searching = true
+    best = await this.nearTheEnd(best)
+    best = await this.fewerOperations(best)
+    if (this.oracle !== 'LIN') best = await this.fewerPages(await this.withoutContent(best))
+    best = await this.fewerSwitches(await this.shorterTail(best))
+    return this.fewerSwitches(await this.simplerSchedule(best))
   }
 
-  /** Runs the schedule loosely; a report if the same oracle speaks. */
-  private async shows(subject: Subject, schedule: readonly Segment[]): Promise<RunReport | null> {
-    if (this.left-- <= 0) return null
+  /** The scenario with the schedule of `best` without what is gone, and if that does not show it, with fresh ones. */
+  private async attempt(best: Best, scenario: ConcurrentScenario | null, gone = NOTHING): Promise<Best | null> {
+    if (scenario === null || this.searched.has(scenario.text)) return null
+    if (this.searching) this.searched.add(scenario.text)
+    const { subject } = scenario
+    this.runs.withMemory(memoryFor(scenario))
+    const schedule = scheduleWithout(best.pieces, best.subject, this.runs.actorNames, gone)
+    let found = await this.shows(subject, scenario, schedule)
+    if (this.searching) found ??= await this.search(subject, scenario, best.report.scheduleSteps)
+    if (found === null && best.scenario !== null) this.runs.withMemory(memoryFor(best.scenario))
+    return found
+  }
+
+  /** Runs the schedule as far as it fits: what the same oracle then says. */
+  private async shows(subject: Subject, scenario: ConcurrentScenario | null, schedule: readonly Segment[]): Promise<Best | null> {
+    if (schedule.length > MAX_REPLAY) return null
     const strategy: Strategy = { name: 'replay', seed: this.seed, depth: 1, preemptions: 0, loose: true }
-    return this.sameFind(await this.runs.run({ strategy, count: 1, schedule: joined(schedule) }, subject))
+    const log = new StepLog(this.buffer)
+    log.clear()
+    const report = await this.tried({ strategy, count: 1, schedule: joined(schedule), log: this.buffer }, subject)
+    return report === null
+      ? null
+      : { subject, scenario, report, pieces: piecesOf(log, report.scheduleSteps, this.runs.actorNames) }
   }
 
-  private async search(subject: Subject): Promise<RunReport | null> {
-    if (this.left-- <= 0) return null
+  private async search(subject: Subject, scenario: ConcurrentScenario, steps: number): Promise<Best | null> {
     const strategy: Strategy = { name: 'pct', seed: this.seed, depth: 3, preemptions: 0, loose: false }
-    return this.sameFind(await this.runs.run({ strategy, first: BASELINE, count: SEARCH }, subject))
+    const count = Math.min(MOST, Math.max(FEWEST, Math.floor(SEARCH_STEPS / (steps + 1))))
+    const report = await this.tried({ strategy, first: BASELINE, count }, subject)
+    return report === null ? null : this.shows(subject, scenario, report.schedule)
   }
 
-  private sameFind(report: RunReport): RunReport | null {
-    return report.violation?.oracle === this.oracle && report.recorded ? report : null
+  private async tried(run: ControlledRun, subject: Subject): Promise<RunReport | null> {
+    if (this.left <= 0) return null
+    this.left -= RUN_COSTS
+    try {
+      const report = await this.runs.run(run, subject)
+      this.left -= report.steps
+      return report.violation?.oracle === this.oracle && report.recorded ? report : null
+    } catch (error) {
+      // What is left makes no sense: a set-up that does not hold, an operation on what is not mapped.
+      if (error instanceof InputError || error instanceof RunFailure) return null
+      throw error
+    }
   }
 
-  private async fewerOperations(find: Shrunk): Promise<Shrunk> {
+  private async without(best: Best, linesOf: (scenario: ConcurrentScenario) => readonly number[]): Promise<Best> {
+    if (best.scenario === null) return best
+    const lines = new Set(linesOf(best.scenario))
+    if (lines.size === 0) return best
+    return (await this.attempt(best, withoutLines(best.scenario, lines), lines)) ?? best
+  }
+
+  /** All operations of a kind at once: a find that needs none of the long ones is had with few steps. */
+  private async fewerKinds(find: Best): Promise<Best> {
     let best = find
-    if (best.subject.kind !== 'scenario') return best
-    for (let removed = true; removed; ) {
-      removed = false
-      for (const candidate of withoutOne(best.subject as ScenarioSubject, this.oracle)) {
-        const report = (await this.shows(candidate, best.report.schedule)) ?? (await this.search(candidate))
-        if (report === null) continue
-        best = { subject: candidate, report }
-        removed = true
-        break
-      }
+    for (const kind of kindsOf(best.scenario))
+      best = await this.without(best, (scenario) => linesOfKind(scenario, this.oracle, kind))
+    return best
+  }
+
+  /** Only what concerns the page that the find is about, and what was done last: tried by many fresh schedules. */
+  private async nearTheEnd(find: Best): Promise<Best> {
+    const { page } = find.report.violation as Violation
+    let best = find
+    if (page !== undefined) best = await this.without(best, (scenario) => linesBeside(scenario, this.oracle, page % SLOT_PAGES))
+    for (const kept of LAST) {
+      const lines = olderLines(best.pieces, best.subject, this.runs.actorNames, kept)
+      const shorter = await this.without(best, (scenario) =>
+        removableLines(scenario, this.oracle).filter((line) => lines.includes(line)),
+      )
+      if (shorter !== best) return shorter
     }
     return best
   }
 
-  private async shorterTail(find: Shrunk): Promise<Shrunk> {
+  private async fewerOperations(find: Best): Promise<Best> {
+    let best = find
+    for (const thread of threadsOf(best))
+      best = await this.without(best, (scenario) => linesOfThread(scenario, this.oracle, thread))
+    const lines = () => (best.scenario === null ? [] : removableLines(best.scenario, this.oracle))
+    for (let size = (lines().length + 1) >> 1; size > 0; ) {
+      const before = best
+      for (let from = 0; from < lines().length; ) {
+        const shorter = await this.without(best, () => lines().slice(from, from + size))
+        if (shorter === best) from += size
+        best = shorter
+      }
+      if (size > 1) size = (size + 1) >> 1
+      else if (best === before) size = 0
+    }
+    return best
+  }
+
+  private async withoutContent(find: Best): Promise<Best> {
+    let best = find
+    for (let from = 0; best.scenario !== null && from < contentLines(best.scenario).length; ) {
+      const shorter = await this.without(best, (scenario) => contentLines(scenario).slice(from, from + 1))
+      if (shorter === best) from++
+      best = shorter
+    }
+    return best
+  }
+
+  private async fewerPages(find: Best): Promise<Best> {
+    let best = find
+    for (let before = null as Best | null; before !== best && best.scenario !== null; ) {
+      before = best
+      for (const candidate of fewerPages(best.scenario)) {
+        const fewer = await this.attempt(best, candidate)
+        if (fewer === null) continue
+        best = fewer
+        break
+      }
+    }
+    return best.scenario === null ? best : ((await this.attempt(best, smallerAreas(best.scenario))) ?? best)
+  }
+
+  private async shorterTail(find: Best): Promise<Best> {
     let best = find
     let low = 0
     let high = best.report.schedule.length
     while (low < high) {
       const middle = (low + high) >> 1
-      const report = await this.shows(best.subject, find.report.schedule.slice(0, middle))
-      if (report === null) low = middle + 1
+      const shown = await this.shows(best.subject, best.scenario, find.report.schedule.slice(0, middle))
+      if (shown === null) low = middle + 1
       else {
         high = middle
-        if (isSimpler(report, best.report)) best = { ...best, report }
+        if (isSimpler(shown.report, best.report)) best = shown
       }
     }
     return best
   }
 
-  private async fewerSwitches(find: Shrunk): Promise<Shrunk> {
+  /** A fresh schedule of what is left: one that needs few priority changes has few preemptions. */
+  private async simplerSchedule(find: Best): Promise<Best> {
+    let best = find
+    for (const depth of [1, 2]) {
+      if (best.report.preemptions < depth) return best
+      const strategy: Strategy = { name: 'pct', seed: this.seed, depth, preemptions: 0, loose: false }
+      const report = await this.tried({ strategy, count: MOST }, best.subject)
+      const shown = report === null ? null : await this.shows(best.subject, best.scenario, report.schedule)
+      if (shown !== null && isSimpler(shown.report, best.report)) best = shown
+    }
+    return best
+  }
+
+  private async fewerSwitches(find: Best): Promise<Best> {
     let best = find
     for (let at = 0; at < best.report.schedule.length && this.left > 0; ) {
       const candidate = joinedAt(best.report.schedule, at)
-      const report = candidate === null ? null : await this.shows(best.subject, candidate)
-      if (report !== null && isSimpler(report, best.report)) best = { ...best, report }
+      const shown = candidate === null ? null : await this.shows(best.subject, best.scenario, candidate)
+      if (shown !== null && isSimpler(shown.report, best.report)) best = shown
       else at++
     }
     return best
   }
+}
+
+const NOTHING: ReadonlySet<number> = new Set()
+
+function threadsOf({ scenario }: Best): number[] {
+  return [...(scenario?.subject.threads.keys() ?? [])]
 }
 
 function isSimpler(a: RunReport, b: RunReport): boolean {
@@ -121,41 +277,4 @@ function joinedAt(schedule: readonly Segment[], at: number): Segment[] | null {
   if (next < 0) return null
   const more = (schedule[next] as Segment)[1]
   return schedule.flatMap((segment, i) => (i === at ? [[actor, passes + more] as const] : i === next ? [] : [segment]))
-}
-
-/** Neighbours of the same actor as one segment. */
-export function joined(schedule: readonly Segment[]): Segment[] {
-  const out: Segment[] = []
-  for (const [actor, passes] of schedule) {
-    const last = out.at(-1)
-    if (last?.[0] === actor) out[out.length - 1] = [actor, last[1] + passes]
-    else out.push([actor, passes])
-  }
-  return out
-}
-
-/** The subjects with one operation less, the last one first. What others wait for stays, and what a finding is about. */
-function* withoutOne(subject: ScenarioSubject, oracle: Oracle): Generator<ScenarioSubject> {
-  const awaited = new Set(
-    subject.threads.flatMap(({ lines }) => lines.flatMap(({ op }) => (op.op === 'after' ? [op.index] : []))),
-  )
-  // Expectations about an operation that is gone cannot be met; they only matter to a find of theirs.
-  const expect = oracle === 'LIN' ? subject.expect : []
-  const named = new Set(
-    expect.flatMap((one) =>
-      one.kind === 'is' ? [one.index] : one.kind === 'outcome' ? one.parts.map(({ index }) => index) : [],
-    ),
-  )
-  for (const [t, thread] of [...subject.threads.entries()].reverse()) {
-    for (const [i, { index, op }] of [...thread.lines.entries()].reverse()) {
-      if (awaited.has(index) || named.has(index) || (oracle === 'LIN' && decidesValues(op))) continue
-      const shorter: ScenarioThread = { ...thread, lines: thread.lines.filter((_, at) => at !== i) }
-      yield { ...subject, expect, threads: subject.threads.map((one, at) => (at === t ? shorter : one)) }
-    }
-  }
-}
-
-/** What a value at the end depends on: without it, or in another order, what is expected would not hold in any schedule. */
-function decidesValues(op: ThreadLine['op']): boolean {
-  return op.op === 'after' || op.op === 'store' || op.op === 'add' || op.op === 'dwrite' || op.op === 'dadd'
 }

@@ -5,7 +5,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { ScenarioSubject } from '../../shared/actor/subject.ts'
 import { PAGE_BYTES } from '../../shared/memory/words.ts'
 import { HmmError } from '../../shared/seam/error.ts'
 import { driverUrl, FAMILIES } from '../drivers.ts'
@@ -90,7 +89,7 @@ export function prepareScenario(
 }
 
 /** A machine that explores is small; one whose scenario maps a lot gets memory for that, three times over. */
-function memoryFor({ subject }: ConcurrentScenario): Pick<Stage, 'bytes'> {
+export function memoryFor({ subject }: ConcurrentScenario): Pick<Stage, 'bytes'> {
   const lines = [...subject.setup, ...subject.threads.flatMap((thread) => thread.lines)]
   const pages = lines.reduce((sum, { op }) => sum + (op.op === 'mmap' ? op.pages : 0), 0)
   return pages <= FEW_PAGES ? {} : { bytes: CONTROLLED_BYTES + 3 * pages * PAGE_BYTES }
@@ -132,18 +131,6 @@ export function prepareActors(actors: ForeignActors, bug: Race | null = null): P
       subject: { kind: 'actors', module: actors.module, threads: [...threads], words, ...optional },
     },
   }
-}
-
-/** The scenario's text without the lines that shrinking took out. */
-export function shrunkText(scenario: ConcurrentScenario, subject: ScenarioSubject): string {
-  const of = (one: ScenarioSubject) =>
-    new Set([...one.threads.flatMap(({ lines }) => lines.map(({ line }) => line)), ...one.expect.map(({ line }) => line)])
-  const kept = of(subject)
-  const gone = new Set([...of(scenario.subject)].filter((line) => !kept.has(line)))
-  return scenario.text
-    .split('\n')
-    .filter((_, i) => !gone.has(i + 1))
-    .join('\n')
 }
 
 /** A family, a URL, a module beside the scenario, or one in the current folder. */

@@ -44,6 +44,32 @@ t.test('a find: table, replay file, token, exit 1; and each of the two shows it 
   t.end()
 })
 
+t.test('a token without its scenario, a scenario that is another one, and a recording of another version', (t) => {
+  const folder = t.testdir()
+  const long = join(folder, 'long.scn')
+  const text = readFileSync(SCENARIO, 'utf8')
+  writeFileSync(long, text.replace('# One page', `${'# A long story.\n'.repeat(150)}# One page`))
+  const explored = hmm('explore', long, '--driver', FAULTY, '--out', folder, '--no-shrink')
+  const token = /^token: +(\S+)$/m.exec(explored.stdout)?.[1] as string
+  const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.replay.json')) as string)
+  t.equal(hmm('replay', token, '--scenario', long).status, 1)
+  const other = JSON.parse(readFileSync(file, 'utf8'))
+  writeFileSync(file, JSON.stringify({ ...other, version: '99.0.0', build: '0000' }))
+  for (const [args, sentence] of [
+    [['replay', token], /^hmm: this token has only the hash of its scenario \(.*\): give the file with --scenario\n$/],
+    [['replay', token, '--scenario', SCENARIO], /^hmm: .* is not the scenario that this token was made with\n$/],
+    [
+      ['replay', file],
+      /^hmm: this recording was made with version 99\.0\.0, here is .*: its schedule would mean something else\n$/,
+    ],
+  ] as const) {
+    const { status, stderr } = hmm(...args)
+    t.equal(status, 2, stderr)
+    t.match(stderr, sentence)
+  }
+  t.end()
+})
+
 t.test('clean: exit 0, and what that is worth', (t) => {
   const { status, stdout, stderr } = hmm('explore', SCENARIO, '--schedules', '50', '--depth', '2')
   t.equal(status, 0, stderr)

@@ -19,10 +19,7 @@ function drawsOf(seed: number): Draw {
 export function randomScenario(seed: number): string {
   const draw = drawsOf(seed)
   const pages = 1 + draw(3)
-  const lines = [`scenario random-${seed}`, `notifier ${draw(2) === 0 ? 'dispatcher' : 'inline'}`, 'device 0 svm', 'setup']
-  lines.push(`  mmap A ${pages} rw ${['private', 'private', 'shared', 'memfd'][draw(4)]}`)
-  for (let page = 0; page < pages; page++) if (draw(3) > 0) lines.push(`  store A ${page} ${page + 1}`)
-  if (draw(4) === 0) lines.push('  fork')
+  const lines = beginning(draw, `random-${seed}`, pages)
   const threads = 1 + draw(3)
   for (let thread = 0; thread < threads; thread++) {
     lines.push(`thread cpu${thread} cpu`)
@@ -31,6 +28,30 @@ export function randomScenario(seed: number): string {
   lines.push('thread gpu dev 0')
   for (let i = draw(3); i >= 0; i--) lines.push(`  ${deviceOperation(draw, pages)}`)
   return `${lines.join('\n')}\n`
+}
+
+/** The text of scenario `seed` among those with `operations` of them: on three cpus and a device. */
+export function longRandomScenario(seed: number, operations: number): string {
+  const draw = drawsOf(seed)
+  const pages = 4 + draw(5)
+  const lines = beginning(draw, `random-${operations}-${seed}`, pages)
+  const share = Math.floor(operations / 4)
+  for (let thread = 0; thread < 3; thread++) {
+    lines.push(`thread cpu${thread} cpu`)
+    for (let i = 0; i < share; i++) lines.push(`  ${cpuOperation(draw, pages)}`)
+  }
+  lines.push('thread gpu dev 0')
+  for (let i = 3 * share; i < operations; i++) lines.push(`  ${deviceOperation(draw, pages)}`)
+  return `${lines.join('\n')}\n`
+}
+
+/** What there is before the threads: a device, and an area of some kind, with some content. */
+function beginning(draw: Draw, name: string, pages: number): string[] {
+  const lines = [`scenario ${name}`, `notifier ${draw(2) === 0 ? 'dispatcher' : 'inline'}`, 'device 0 svm', 'setup']
+  lines.push(`  mmap A ${pages} rw ${['private', 'private', 'shared', 'memfd'][draw(4)]}`)
+  for (let page = 0; page < pages; page++) if (draw(3) > 0) lines.push(`  store A ${page} ${page + 1}`)
+  if (draw(4) === 0) lines.push('  fork')
+  return lines
 }
 
 function cpuOperation(draw: Draw, pages: number): string {
