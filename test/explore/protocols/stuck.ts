@@ -8,17 +8,7 @@
  *        | locks      | EATEN | FLAG |
  *        +------------+-------+------+
  */
-import {
-  atomicAdd,
-  atomicCas,
-  atomicLoad,
-  atomicStore,
-  park,
-  type Task,
-  WAIT,
-  type WordAt,
-  wake,
-} from '../../../shared/sync/index.ts'
+import { atomicAdd, atomicCas, atomicLoad, atomicStore, park, type Task, WAIT, type WordAt, wake } from 'hmm-runtime/sync'
 
 const EATEN = 8
 const FLAG = 9
