@@ -17,6 +17,7 @@ import { ALL_SCHEDULES, DEFAULT_SCHEDULES, isSearch, type Part, partsOf, pieces,
 import { type ForeignActors, readScenario } from './explore/subjects.ts'
 import { deal } from './pool/dealing.ts'
 import { raceById, subjectOf } from './races/index.ts'
+import { searchOf } from './races/race.ts'
 import type { ConcurrentScenario } from './scenario/concurrent.ts'
 
 /** How to explore, whatever the subject. */
@@ -245,7 +246,7 @@ async function withBug<Options extends SearchOptions>(
     return { options: asked, subjects: given }
   }
   const bug = await raceById(asked.bug)
-  const options = { strategy: 'pct' as const, depth: bug.depth, ...bug.search, ...asked }
+  const options = { ...searchOf(bug), ...asked }
   if (given.length > 0) return { options, subjects: given }
   const own = subjectOf(bug)
   return { options, subjects: ['actors' in own ? own : { scenario: parsed(own.scenario) }] }

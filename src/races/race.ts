@@ -55,3 +55,8 @@ export function defineRace(
 function sourceOf(here: string): string {
   return new URL('./scenario.scn', here.replace('/dist/src/races/', '/src/races/')).href
 }
+
+/** How a race is looked for when nothing else is asked. */
+export function searchOf(race: Race): { strategy: 'pct' | 'random' | 'dfs'; depth: number; preemptions: number } {
+  return { strategy: 'pct', depth: race.depth, preemptions: 2, ...race.search }
+}

@@ -1,25 +1,25 @@
 /**
  * Race 4 on the interval notifiers alone: a subscription is removed, and its record freed, while an invalidation of its pages ends.
+ * The invalidation has begun before every schedule: the thread that sets up is the first one, which ends it.
  *
- *   word   0    1
- *        +----+-----+
- *        | MM | SUB |
- *        +----+-----+
+ *   word   0     1
+ *        +-----+-------+
+ *        | SUB | RANGE |
+ *        +-----+-------+
  */
 import { allocObject, freeObject, objectKind } from '../../../shared/frame/objects.ts'
 import type { WordAt } from '../../../shared/memory/words.ts'
 import { createMm } from '../../../shared/mm/mm.ts'
 import { NOTIFY } from '../../../shared/notifier/events.ts'
 import { INTERVAL_OPS, invalidateRangeEnd, invalidateRangeStart } from '../../../shared/notifier/invalidate.ts'
-import type { Mm } from '../../../shared/notifier/mmhead.ts'
 import { intervalRemove, intervalSubscribe, SUB_WORDS, type Sub, setSeq } from '../../../shared/notifier/subscriptions.ts'
-import { rangeInit } from '../../../shared/notifier/windows.ts'
+import { type NotifierRange, rangeInit } from '../../../shared/notifier/windows.ts'
 import { atomicLoad, atomicStore } from '../../../shared/seam/atomics.ts'
 import { registerOp } from '../../../shared/seam/optable.ts'
 import type { Task } from '../../../shared/seam/task.ts'
 
-const MM = 0
-const SUB = 1
+const SUB = 0
+const RANGE = 1
 const OPS = 20
 const KIND = objectKind(29, 'subscription', SUB_WORDS)
 
@@ -35,15 +35,15 @@ export function setUp(task: Task, at: WordAt): void {
   const mm = createMm(task, 1)
   const sub = allocObject(task, KIND) as Sub
   intervalSubscribe(task, sub, mm, 0, 9, OPS, 0)
-  atomicStore(task, at + MM, mm)
+  const range = rangeInit(task, mm, 7, 7, NOTIFY.clear)
+  invalidateRangeStart(task, range)
   atomicStore(task, at + SUB, sub)
+  atomicStore(task, at + RANGE, range)
 }
 
 export function invalidator(task: Task, at: WordAt): void {
   register(task)
-  const range = rangeInit(task, atomicLoad(task, at + MM) as Mm, 7, 7, NOTIFY.clear)
-  invalidateRangeStart(task, range)
-  invalidateRangeEnd(task, range)
+  invalidateRangeEnd(task, atomicLoad(task, at + RANGE) as NotifierRange)
 }
 
 export function remover(task: Task, at: WordAt): void {

@@ -17,6 +17,7 @@ export default defineRace(import.meta.url, {
     'device: writes through its entry',
     'invalidation: end; the device lets go',
   ],
+  search: { strategy: 'pct', depth: 2 }, // the frame is free before the device writes, and the write comes before the end
   edit: {
     file: 'shared/notifier/invalidate.js',
     replace: [
