@@ -4,6 +4,8 @@
 
 import { closeAudit, isQuiet, runMm } from '../shared/actor/rendezvous.ts'
 import { WORKLOADS } from '../shared/actor/workloads/index.ts'
+import { auditContract } from '../shared/check/contract.ts'
+import { auditDirty } from '../shared/check/dirty.ts'
 import { auditFrames, auditInventory, takeInventory } from '../shared/check/references.ts'
 import { checkSubset } from '../shared/check/subset.ts'
 import { auditSums } from '../shared/check/sum.ts'
@@ -151,6 +153,8 @@ async function load(
       found.push(
         ...checkSubset(task, config.devices),
         ...auditFrames(task, [runMm(task)]),
+        ...auditDirty(task, [runMm(task)], config.devices),
+        ...auditContract(task, [runMm(task)]),
         ...auditSums(task, runMm(task), audited),
       )
       closeAudit(task)

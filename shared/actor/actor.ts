@@ -7,8 +7,11 @@
  *   stress       leads or joins a workload   serve; engines know its kernel
  *   explore      a thread of the subject     serve, or a thread; all of them controlled
  */
+import { checkContract } from '../check/contract.ts'
+import { noteWrites } from '../check/dirty.ts'
 import { checkPageGeneration } from '../check/pagegeneration.ts'
 import { checkPermission } from '../check/permission.ts'
+import { checkSecrecy } from '../check/secrecy.ts'
 import { runEngine } from '../device/command.ts'
 import { serveDevice } from '../device/service.ts'
 import { reapDeferred } from '../frame/deferred.ts'
@@ -78,6 +81,9 @@ export function installOracles(task: Task): void {
   if (!task.checked) return
   checkPageGeneration(task)
   checkPermission(task)
+  checkSecrecy(task)
+  noteWrites(task)
+  checkContract(task)
 }
 
 function part(task: Task, program: Exclude<Program, ExploreProgram>): ActorOutcome {

@@ -8,6 +8,8 @@
  * At rest are: threads at their gate, servers asleep because there is nothing to do.
  */
 
+import { auditContract } from '../check/contract.ts'
+import { auditDirty } from '../check/dirty.ts'
 import { auditFrames, auditInventory } from '../check/references.ts'
 import { checkDeadlock } from '../check/stuck.ts'
 import { checkSubset } from '../check/subset.ts'
@@ -101,7 +103,13 @@ export class Conductor {
     const { words } = task
     if (program.subject.kind !== 'scenario') return
     const files = [...handlesOnStage(words).values()].map(({ file }) => file).filter((file) => file !== NO_FILE)
-    const found: Violation[] = [...checkSubset(task, program.devices), ...auditFrames(task, spacesOnStage(words), files)]
+    const spaces = spacesOnStage(words)
+    const found: Violation[] = [
+      ...checkSubset(task, program.devices),
+      ...auditFrames(task, spaces, files),
+      ...auditDirty(task, spaces, program.devices),
+      ...auditContract(task, spaces),
+    ]
     this.report(found[0])
     const wrong = unmet(task, program.subject.expect)
     if (wrong !== null) violation(task, 'LIN', wrong)

@@ -10,6 +10,8 @@
  * An actor's call stack is the same whenever it stands still, so going back to that moment is winding back memory alone.
  * Nothing an actor knows outside the buffer may survive its gate: threads begin with what is on the stage.
  */
+
+import { lookForLasso } from '../check/lasso.ts'
 import { detachDevice } from '../device/attach.ts'
 import { reapDeferred } from '../frame/deferred.ts'
 import type { Mirror } from '../hmm/mirror.ts'
@@ -30,7 +32,6 @@ import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
 import type { ActorOutcome, Problem } from './actor.ts'
 import { Conductor } from './conductor.ts'
 import { Interpreter } from './interpreter.ts'
-import { lookForLasso } from './lasso.ts'
 import type { ScenarioLine } from './ops.ts'
 import type { Process } from './processes.ts'
 import { awaitFinished, awaitRun, finishRun, openRun } from './rendezvous.ts'

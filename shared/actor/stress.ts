@@ -4,6 +4,7 @@
  * cpu 0 takes it all down, so that the reference audit can expect everything back.
  */
 
+import { checkOrderOfAdds } from '../check/order.ts'
 import { keepLedger } from '../check/sum.ts'
 import { attachDevice, detachDevice } from '../device/attach.ts'
 import { awaitCompletion, COMMAND, type Completion, ENGINE_KERNELS, freeCompletion, submitCommand } from '../device/command.ts'
@@ -28,7 +29,9 @@ export interface StressShape {
 /** Makes this worker ready for `workload`: the engines' kernel, and the ledger of adds in checked builds. */
 export function prepareWorkload(task: Task, workload: Workload): void {
   registerOp(task, ENGINE_KERNELS, 0, workload.kernel)
-  if (task.checked) keepLedger(task, () => runMm(task), workload.audited)
+  if (!task.checked) return
+  keepLedger(task, () => runMm(task), workload.audited)
+  checkOrderOfAdds(task, () => runMm(task), workload.audited)
 }
 
 /** The part of cpu 0. */

@@ -85,7 +85,7 @@ export function tryAccess(
   const generation = tlbFrameGeneration(task, slot)
   probe(task, PROBE.deviceTouch, device, mirror, vpn, pte, generation, write ? 1 : 0)
   touchBytes(task, frameData(task, mirrorPteFrame(pte)), word, touch, low, high)
-  if (touch === TOUCH.add) probe(task, PROBE.added, mirror, vpn, word, low, 1)
+  if (touch === TOUCH.add) probe(task, PROBE.added, mirror, vpn, word, low, 1, value)
   probe(task, PROBE.deviceTouch, device, mirror, vpn, pte, generation, write ? 1 : 0)
   leaveInside(task)
   return 0

@@ -75,6 +75,8 @@ export const FRAME_HEAD = 1 << 5
 export const FRAME_TAIL = 1 << 7
 /** Private memory that may be dropped instead of swapped unless it is written again (madvise free). */
 export const FRAME_LAZY_FREE = 1 << 8
+/** It was written since it was declared clean: a note of the dirty accounting (check/dirty.ts), and of nobody else. */
+export const FRAME_WRITTEN = 1 << 9
 /** Device-private: no CPU may touch it. */
 export const FRAME_DEVICE = 1 << 6
 
@@ -313,6 +315,7 @@ export function frameIsZero(task: Task, frame: Frame): boolean {
 export function frameCopy(task: Task, target: Frame, source: Frame): void {
   const from = frameData(task, source)
   task.words.copyWithin(frameData(task, target), from, from + PAGE_WORDS)
+  probe(task, PROBE.frameCopied, target, source)
 }
 
 /** Makes a free frame one with a single holder; behind the head of a block, one without (`refs` 0). Zone's lock held. */
@@ -324,6 +327,7 @@ export function frameBegin(task: Task, frame: Frame, flags: number, refs = 1): v
   words[at + PRIVATE] = 0
   words[at + FLAGS] = flags
   atomicStore(task, at + REF, refs)
+  probe(task, PROBE.frameAlloc, frame)
 }
 
 /**

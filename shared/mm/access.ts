@@ -96,7 +96,7 @@ function touch(task: Task, mm: Mm, vpn: number, word: number, kind: number, low:
   probe(task, PROBE.cpuTouch, mm, vpn, entry, tlbFrameGeneration(task, slot), write ? 1 : 0)
   if (kind === ACCESS_ADD) {
     accessed = atomicAdd(task, at, low)
-    probe(task, PROBE.added, mm, vpn, word, low)
+    probe(task, PROBE.added, mm, vpn, word, low, 0, accessed)
   } else if (kind === ACCESS_STORE) {
     atomicStore(task, at, low)
     if (words === 2) atomicStore(task, at + 1, high)

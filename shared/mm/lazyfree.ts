@@ -31,6 +31,7 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate
 import { rangeInit } from '../notifier/windows.ts'
 import { atomicAnd } from '../seam/atomics.ts'
 import { get, put } from '../seam/plain.ts'
+import { PROBE, probe } from '../seam/probe.ts'
 import type { Task } from '../seam/task.ts'
 import { coversHuge, hugeStart, vmaIsHugetlb } from './huge.ts'
 import { mmRoot } from './mm.ts'
@@ -103,5 +104,6 @@ function freeBlock(task: Task, pmd: WordAt): boolean {
 function makeLazy(task: Task, at: WordAt, frame: Frame): boolean {
   frameClearFlags(task, frameHead(task, frame), FRAME_DIRTY)
   frameSetFlags(task, frameHead(task, frame), FRAME_LAZY_FREE)
+  probe(task, PROBE.frameCleaned, frame)
   return (atomicAnd(task, at, ~(PTE_DIRTY | PTE_YOUNG)) & PTE_DIRTY) !== 0
 }

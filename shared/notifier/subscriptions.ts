@@ -93,6 +93,16 @@ export function subOps(task: Task, sub: Sub): number {
   return get(task, sub + SUB_OPS)
 }
 
+/** Is it in force: subscribed, and not removed? Inside an epoch, or when the machine stands still. */
+export function subInForce(task: Task, sub: Sub): boolean {
+  return get(task, sub + SUB_IN_TREE) === 1
+}
+
+/** Does it cover a page of [start, last]? Inside an epoch, or when the machine stands still. */
+export function subMeets(task: Task, sub: Sub, start: number, last: number): boolean {
+  return get(task, sub) >>> 0 <= last && start <= get(task, sub + 1) >>> 0
+}
+
 /** The word the subscriber gave at insertion: usually the word index of its mirror. */
 export function subCookie(task: Task, sub: Sub): number {
   return get(task, sub + SUB_COOKIE)
@@ -283,6 +293,11 @@ export function currentSeq(task: Task, mm: Mm): number {
 /** Invalidations running on the mm. Exact at quiescence only. */
 export function activeInvalidations(task: Task, mm: Mm): number {
   return get(task, mmSubscriptions(mm) + ACTIVE)
+}
+
+/** Does a subscription wait for the end of the epoch, to go in or out? When the machine stands still. */
+export function hasDeferred(task: Task, mm: Mm): boolean {
+  return get(task, mmSubscriptions(mm) + DEFERRED) !== 0
 }
 
 /** Next subscription after `sub` that overlaps [start, last], or 0. Caller is inside an epoch: the tree stands still. */

@@ -56,7 +56,7 @@ export const CUT_OFF = 23
 export const HEARTBEAT = 24
 /** From this step on the schedule is fair, whatever the strategy says: each actor that can move passes one point in turn. */
 export const FAIR_FROM = 25
-/** Of the look-out for a lasso (actor/lasso.ts): distance, hash and step of the state kept, times it came back, looks. */
+/** Of the look-out for a lasso (check/lasso.ts): distance, hash and step of the state kept, times it came back, looks. */
 export const LASSO = 26
 export const LASSO_HASH = 27
 export const LASSO_STEP = 28

@@ -19,10 +19,16 @@ export const PROBE = {
   callbackDone: 4,
   /** An invalidation window opened or closed: (range, 1 | 0). */
   window: 5,
-  /** An atomic add was performed: (mm or mirror, vpn, word in page, amount, 1 if by a device through that mirror). */
+  /** An atomic add was performed: (mm or mirror, vpn, word in page, amount, 1 if by a device through that mirror, value found). */
   added: 6,
   /** A subscriber's read side asked whether it must retry: (sub, sequence, retry). */
   readRetry: 7,
+  /** A frame was handed out, its bytes undefined: (frame). */
+  frameAlloc: 8,
+  /** The bytes of a frame were copied: (target, source). */
+  frameCopied: 9,
+  /** A frame was declared clean; its entries follow: (frame, or the head of a block). Caller holds its page-table lock. */
+  frameCleaned: 10,
 } as const
 export type ProbeName = keyof typeof PROBE
 
