@@ -2,8 +2,8 @@
  * PROG, the progress oracle: under a fair schedule the machine came back to a state that it was in before, with no operation of a
  * thread completed in between. It can go round for ever: a livelock.
  *
- * The state is the buffer and the access that each actor stands in front of. Left out is what only counts or remembers: the
- * heartbeat, statistics, traces, the log. A protocol that counts its rounds (a sequence, a stamp) never comes back in this sense;
+ * The state is the buffer and the access that each actor stands in front of, and the operations that threads have completed. Left
+ * out is what only counts or remembers: the heartbeat, statistics, traces, the log, and how often a server has served. A protocol that counts its rounds (a sequence, a stamp) never comes back in this sense;
  * its livelock ends at the step limit and is reported as cut off, not as a finding.
  *
  * The same state has to come back three times at the same distance: what an actor has in local variables is not in the buffer.
@@ -11,7 +11,7 @@
 import { heapUsedWords } from '../frame/objects.ts'
 import { type RegionName, regionAt, regionWords } from '../memory/regions.ts'
 import { LINE_WORDS, type WordAt, type Words } from '../memory/words.ts'
-import { ACTOR_WORDS, actorAt, OP, OP_DONE, STEPS } from '../seam/actors.ts'
+import { ACTOR_KIND, ACTOR_WORDS, actorAt, KIND, OP, OP_DONE, STEPS } from '../seam/actors.ts'
 import * as w from '../seam/batonword.ts'
 import { ACTOR_COUNT_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
@@ -70,6 +70,8 @@ function stateHash(task: Task): number {
     const record = actorAt(words, id)
     add(record, record + STEPS)
     add(record + STEPS + 1, record + OP_DONE)
+    // A server completes something in each round of a livelock: a fault that is raised again, an invalidation that is in the way.
+    if (isThread(words[record + KIND] as number)) add(record + OP_DONE, record + OP_DONE + 1)
     add(record + OP_DONE + 1, record + ACTOR_WORDS)
     const line = w.actorLineAt(words, id)
     add(line + w.STATUS, line + LINE_WORDS)
@@ -80,6 +82,11 @@ function stateHash(task: Task): number {
   const frames = regionAt(words, 'frames')
   add(frames, frames + regionWords(words, 'frames'))
   return hash
+}
+
+/** Does an actor of this kind do operations of its own? */
+function isThread(kind: number): boolean {
+  return kind === ACTOR_KIND.cpu || kind === ACTOR_KIND.engine
 }
 
 /** FNV-1a over words. */

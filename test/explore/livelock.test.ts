@@ -1,6 +1,7 @@
 /**
  * Is a livelock told from a long run? Two threads that give way to each other in step are reported with the steps that repeat, and
- * the report replays. A retry loop that only waits for its turn is not one: the others get theirs.
+ * the report replays. A retry loop that only waits for its turn is not one: the others get theirs. Nor is work that leaves no trace,
+ * as long as operations are completed.
  */
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -20,6 +21,14 @@ t.test('two polite neighbours', async (t) => {
   t.match(find?.message, /^livelock: the same 6 steps repeat for ever, and nobody gets on/)
   const again = await replay(find?.token as string)
   t.equal(again.same, true)
+})
+
+t.test('two threads that complete one operation after the other, and change nothing', async (t) => {
+  const rounds = fileURLToPath(new URL(`./protocols/rounds${extension}`, import.meta.url))
+  const result = await explore({ actors: { module: rounds, threads: ['rounds', 'rounds'] }, strategy: 'random', schedules: 2 })
+  t.equal(result.violation?.message, undefined)
+  t.equal(result.cut_off, 0)
+  t.ok(result.base_steps > 10_000, 'long enough that somebody looked')
 })
 
 t.test('a fault that waits for a migration gives it its turn, whatever the priorities', async (t) => {
