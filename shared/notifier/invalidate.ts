@@ -10,7 +10,7 @@
  * Order of one event: interval subscribers, then classic ones (Linux mm/mmu_notifier.c, 5.5 to 7.x).
  */
 import { EAGAIN } from '../memory/errno.ts'
-import { CALLBACK_DEPTH } from '../seam/actors.ts'
+import { CALLBACK_DEPTH, MAY_NOT_SLEEP } from '../seam/actors.ts'
 import { assert } from '../seam/error.ts'
 import { lookupOp, opKey } from '../seam/optable.ts'
 import { PROBE, probe } from '../seam/probe.ts'
@@ -78,10 +78,13 @@ export function invalidateRangeEnd(task: Task, range: NotifierRange): void {
 /** Calls every subscriber: interval notifiers of the range in tree order, then classic ones. 0, or -EAGAIN if one refused. */
 export function runCallbacks(task: Task, range: NotifierRange): number {
   const { words, record } = task
-  words[record + CALLBACK_DEPTH] = (words[record + CALLBACK_DEPTH] as number) + 1
+  const depth = (words[record + CALLBACK_DEPTH] as number) + 1
+  words[record + CALLBACK_DEPTH] = depth
+  if (!rangeBlockable(task, range) && words[record + MAY_NOT_SLEEP] === 0) words[record + MAY_NOT_SLEEP] = depth
   let result = isInvalidating(rangeSeq(task, range)) ? runIntervalCallbacks(task, range) : 0
   if (result === 0 && classicConcerns(task, range)) result = classicStart(task, range)
-  words[record + CALLBACK_DEPTH] = (words[record + CALLBACK_DEPTH] as number) - 1
+  if (words[record + MAY_NOT_SLEEP] === depth) words[record + MAY_NOT_SLEEP] = 0
+  words[record + CALLBACK_DEPTH] = depth - 1
   return result
 }
 

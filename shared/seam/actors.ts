@@ -46,6 +46,8 @@ export const CALLBACK_DEPTH = 28
 export const WINDOW_DEPTH = 29
 /** 1 once a fatal signal was sent to this actor: killable waits give up. Atomic. */
 export const KILLED = 30
+/** Depth of the callback on this actor from which on nothing may sleep: a refusable one. 0 if there is none. */
+export const MAY_NOT_SLEEP = 31
 
 export const Q_NEXT = 32
 export const Q_PREV = 33

@@ -11,7 +11,7 @@
  */
 import { regionAt } from '../memory/regions.ts'
 import type { WordAt } from '../memory/words.ts'
-import { actorAt, HELD, HELD_COUNT, HELD_MAX, ORIGIN, RCU } from '../seam/actors.ts'
+import { actorAt, HELD, HELD_COUNT, HELD_MAX, MAY_NOT_SLEEP, ORIGIN, RCU } from '../seam/actors.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
 import { violation } from '../seam/violation.ts'
@@ -69,11 +69,13 @@ export function assertNotHeld(task: Task, lock: WordAt, name: string): void {
   if (task.checked && !task.halting && isHeld(task, lock)) violation(task, 'CON', `${name} must not be held here, and is`)
 }
 
-/** A sleep is about to happen: no spin-class lock may be held, and no rcu section open. Checked builds only. */
+/** A sleep is about to happen: no spin-class lock may be held, no rcu section open, no refusable callback running. Checked builds only. */
 export function assertMaySleep(task: Task, what: string): void {
   if (!task.checked || task.halting) return
   const { words, record } = task
   if (words[record + RCU] !== 0) violation(task, 'CON', `${what} may sleep, but an rcu section is open`)
+  if (words[record + MAY_NOT_SLEEP] !== 0)
+    violation(task, 'CON', `${what} may sleep, but the invalidation may not: try, and refuse it`)
   for (let i = 0; i < (words[record + HELD_COUNT] as number); i++) {
     const id = (words[record + HELD + i * 2] as number) & HELD_CLASS_MASK
     if (classIsSpin(id)) violation(task, 'CON', `${what} may sleep, but ${className(id)} is held`)

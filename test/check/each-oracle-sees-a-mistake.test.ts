@@ -95,6 +95,26 @@ thread changer cpu
     },
   },
   {
+    title: 'a reaper that takes a page which a device maps',
+    scenario: `scenario reaped
+device 0 svm
+setup
+  mmap A 1 rw private => ok
+  store A 0 7 => ok
+thread gpu dev 0
+  written: dwrite 0 A 0 1 8
+thread reaper reclaim
+  after written
+  reap A 0 1
+`,
+    mistakes: {
+      'the callback sleeps for its lock': {
+        finding: /^CON: taking driver lock may sleep, but the invalidation may not: try, and refuse it/,
+        edit: edit('shared/drivers/svm.js', 'if (dev.blockable(range))', 'if (true)'),
+      },
+    },
+  },
+  {
     title: 'two writers of a page that goes',
     scenario: `scenario dropped
 device 0 svm

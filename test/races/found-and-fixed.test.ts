@@ -1,10 +1,11 @@
 /**
  * Is each known race found when it is put in, by one of the oracles that its folder names, and is the same scenario clean without
- * it? Finds replay.
+ * it, by the same search? Finds replay.
  */
 import t from 'tap'
 import { explore, replay } from '../../src/index.ts'
 import { RACE_IDS, raceById, subjectOf } from '../../src/races/index.ts'
+import { searchOf } from '../../src/races/race.ts'
 
 /** Many times what each needs in the middle of 20 seeds (docs/races.md). */
 const ENOUGH = 20_000
@@ -27,7 +28,7 @@ for (const id of RACE_IDS) {
       const again = await replay(found.violation?.token as string)
       t.equal(again.same, true, 'the find replays')
     }
-    const fixed = await explore({ ...subjectOf(race), depth: race.depth + 1, schedules: CLEAN })
+    const fixed = await explore({ ...subjectOf(race), ...searchOf(race), schedules: CLEAN })
     t.equal(fixed.violation?.message, undefined, 'and without the race there is nothing to find')
   })
 }
