@@ -8,6 +8,7 @@ export { atomicAdd, atomicAnd, atomicCas, atomicLoad, atomicOr, atomicStore, ato
 export { isAsleep, park, WAIT, wake } from '../seam/park.ts'
 export { get, put } from '../seam/plain.ts'
 export { Task, type TaskOptions } from '../seam/task.ts'
+export { endOp } from '../seam/trace.ts'
 export { type LockClass, userLockClass } from './classes.ts'
 export { mutexLock, mutexTryLock, mutexUnlock } from './mutex.ts'
 export { rcuPassed, rcuReadLock, rcuReadUnlock, rcuStartGrace, rcuSynchronize } from './rcu.ts'
