@@ -12,6 +12,9 @@ const ENOUGH = 20_000
 /** Schedules of the fixed variant here; docs/races.md has the long runs. */
 const CLEAN = 40
 
+/** One machine each, and no shrinking, which is test/explore's question. */
+const SHORT = { jobs: 1, shrink: false } as const
+
 /** One of a driver, one of the core, one of a primitive alone: the others replay in the same way. */
 const REPLAYED: ReadonlySet<string> = new Set([
   'recheck-outside-lock',
@@ -22,13 +25,13 @@ const REPLAYED: ReadonlySet<string> = new Set([
 for (const id of RACE_IDS) {
   t.test(id, async (t) => {
     const race = await raceById(id)
-    const found = await explore({ bug: id, schedules: ENOUGH })
+    const found = await explore({ bug: id, schedules: ENOUGH, ...SHORT })
     t.ok(race.oracles.includes(found.violation?.oracle as never), found.violation?.message ?? `not in ${found.schedules}`)
     if (REPLAYED.has(id)) {
       const again = await replay(found.violation?.token as string)
       t.equal(again.same, true, 'the find replays')
     }
-    const fixed = await explore({ ...subjectOf(race), ...searchOf(race), schedules: CLEAN })
+    const fixed = await explore({ ...subjectOf(race), ...searchOf(race), schedules: CLEAN, ...SHORT })
     t.equal(fixed.violation?.message, undefined, 'and without the race there is nothing to find')
   })
 }
