@@ -52,7 +52,11 @@ export class Names {
     if (this.foreign) {
       const first = foreignAt(words)
       const end = regionAt(words, 'programs') + regionWords(words, 'programs')
-      return at >= first && at < end ? { name: `word ${at - first}`, show: String } : null
+      if (at >= first && at < end) return { name: `word ${at - first}`, show: String }
+      // Nobody can say what a protocol keeps in objects of the core: they are shown by their place.
+      const heap = regionAt(words, 'heap')
+      const within = at >= heap && at < heap + regionWords(words, 'heap')
+      return within ? { name: `heap word ${at - heap}`, show: String } : null
     }
     const bytes = regionAt(words, 'bytes')
     if (at >= bytes && at < bytes + regionWords(words, 'bytes')) {

@@ -48,12 +48,23 @@ export interface Shrunk {
 }
 
 /** Steps one may spend on shrinking one find, and what a run costs beside its own. */
-const BUDGET = 6_000_000
+const BUDGET = 8_000_000
 const RUN_COSTS = 1_000
-/** Steps of the fresh schedules that a candidate is tried with, and how many these are at least and at most. */
-const SEARCH_STEPS = 60_000
-const FEWEST = 24
-const MOST = 250
+
+/** How hard a candidate is tried: steps of all its fresh schedules, and how many these are at least and at most. */
+interface Effort {
+  readonly steps: number
+  readonly fewest: number
+  readonly most: number
+}
+
+/** While there are many operations most candidates are hopeless; of the last few each is worth it. */
+const GLANCE: Effort = { steps: 60_000, fewest: 24, most: 250 }
+const SEARCH: Effort = { steps: 300_000, fewest: 24, most: 1000 }
+/** Operations that count as the last few. */
+const FEW = 8
+/** Fresh finds of the same scenario that the simplest is chosen from, for each depth. */
+const FRESH = 4
 /** How many operations of each thread may be enough. */
 const LAST = [1, 2, 3, 5]
 
@@ -75,6 +86,7 @@ class Shrinker {
   private left = BUDGET
   /** Is a candidate run by fresh schedules too? */
   private searching = false
+  private effort = GLANCE
   /** Texts that were: once is enough. */
   private readonly searched = new Set<string>()
 
@@ -94,6 +106,11 @@ class Shrinker {
     this.searching = true
     best = await this.nearTheEnd(best)
     best = await this.fewerOperations(best)
+    if (operationsOf(best) <= FEW) {
+      this.effort = SEARCH
+      this.searched.clear()
+      best = await this.fewerOperations(best)
+    }
     if (this.oracle !== 'LIN') best = await this.fewerPages(await this.withoutContent(best))
     best = await this.fewerSwitches(await this.shorterTail(best))
     return this.fewerSwitches(await this.simplerSchedule(best))
@@ -125,10 +142,14 @@ class Shrinker {
   }
 
   private async search(subject: Subject, scenario: ConcurrentScenario, steps: number): Promise<Best | null> {
-    const strategy: Strategy = { name: 'pct', seed: this.seed, depth: 3, preemptions: 0, loose: false }
-    const count = Math.min(MOST, Math.max(FEWEST, Math.floor(SEARCH_STEPS / (steps + 1))))
-    const report = await this.tried({ strategy, first: BASELINE, count }, subject)
-    return report === null ? null : this.shows(subject, scenario, report.schedule)
+    const { effort } = this
+    const count = Math.min(effort.most, Math.max(effort.fewest, Math.floor(effort.steps / (steps + 1)))) >> 1
+    for (const depth of [3, 2]) {
+      const strategy: Strategy = { name: 'pct', seed: this.seed, depth, preemptions: 0, loose: false }
+      const report = await this.tried({ strategy, first: BASELINE, count }, subject)
+      if (report !== null) return this.shows(subject, scenario, report.schedule)
+    }
+    return null
   }
 
   private async tried(run: ControlledRun, subject: Subject): Promise<RunReport | null> {
@@ -233,15 +254,17 @@ class Shrinker {
     return best
   }
 
-  /** A fresh schedule of what is left: one that needs few priority changes has few preemptions. */
+  /** The simplest of some fresh schedules of what is left: one that needs few priority changes has few preemptions. */
   private async simplerSchedule(find: Best): Promise<Best> {
     let best = find
-    for (const depth of [1, 2]) {
-      if (best.report.preemptions < depth) return best
-      const strategy: Strategy = { name: 'pct', seed: this.seed, depth, preemptions: 0, loose: false }
-      const report = await this.tried({ strategy, count: MOST }, best.subject)
-      const shown = report === null ? null : await this.shows(best.subject, best.scenario, report.schedule)
-      if (shown !== null && isSimpler(shown.report, best.report)) best = shown
+    for (const depth of [1, 2, 3]) {
+      for (let fresh = 0; fresh < FRESH; fresh++) {
+        const strategy: Strategy = { name: 'pct', seed: this.seed + fresh, depth, preemptions: 0, loose: false }
+        const report = await this.tried({ strategy, first: BASELINE, count: GLANCE.most }, best.subject)
+        const shown = report === null ? null : await this.shows(best.subject, best.scenario, report.schedule)
+        if (shown !== null && isSimpler(shown.report, best.report)) best = shown
+      }
+      if (best.report.preemptions <= depth) return best
     }
     return best
   }
@@ -264,10 +287,14 @@ function threadsOf({ scenario }: Best): number[] {
   return [...(scenario?.subject.threads.keys() ?? [])]
 }
 
+function operationsOf({ scenario }: Best): number {
+  return scenario?.subject.threads.reduce((sum, { lines }) => sum + lines.length, 0) ?? 0
+}
+
 function isSimpler(a: RunReport, b: RunReport): boolean {
   if (a.preemptions !== b.preemptions) return a.preemptions < b.preemptions
-  if (a.schedule.length !== b.schedule.length) return a.schedule.length < b.schedule.length
-  return a.scheduleSteps < b.scheduleSteps
+  if (a.scheduleSteps !== b.scheduleSteps) return a.scheduleSteps < b.scheduleSteps
+  return a.schedule.length < b.schedule.length
 }
 
 /** The schedule in which segment `at` and the next one of the same actor are one. */
