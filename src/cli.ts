@@ -6,7 +6,17 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import { HmmError } from '../shared/seam/error.ts'
-import { bytes, enginesOption, jobsOption, jsonOption, notifyOption, number, seedOption, whole } from './cli/options.ts'
+import {
+  bytes,
+  enginesOption,
+  eraOption,
+  jobsOption,
+  jsonOption,
+  notifyOption,
+  number,
+  seedOption,
+  whole,
+} from './cli/options.ts'
 import { RunFailure } from './failure.ts'
 import { version } from './version.ts'
 
@@ -52,6 +62,7 @@ async function main(): Promise<number> {
     .option('--bug <id>', 'puts a known race in (hmm bugs lists them)')
     .option('--memory <bytes>', 'memory of the machine', bytes, 64 * 2 ** 20)
     .option('--no-checks', 'without held locks, lock order, object lifetime and access oracles: faster')
+    .addOption(eraOption())
     .addOption(notifyOption())
     .addOption(seedOption())
     .addOption(jsonOption())

@@ -11,6 +11,7 @@ import type { ActorOutcome, Program } from '../shared/actor/actor.ts'
 import type { ActorApi } from '../shared/actor/api.ts'
 import { actorsOf, layMachine, type MachineConfig } from '../shared/actor/machine.ts'
 import { type LayoutDigests, layoutDifference, layoutDigests } from '../shared/check/layout.ts'
+import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import type { ActorKind } from '../shared/seam/actors.ts'
 import { giveBaton } from '../shared/seam/batonword.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
@@ -47,6 +48,8 @@ export interface BootOptions {
   /** Dispatchers. Default 1. */
   readonly notifiers?: number
   readonly notify?: 'dispatcher' | 'inline'
+  /** Which protocol the drivers run on (docs/eras.md). Default `sequence`. */
+  readonly era?: Era
   /** Held locks, lock order, object lifetime and the oracles. Default true. */
   readonly checked?: boolean
   /** Probability of a short spin at each schedule point. Default 0. */
@@ -144,6 +147,7 @@ export class Machine {
       swapFrames: options.swapPages ?? 0,
       bytes: options.bytes ?? DEFAULT_BYTES,
       notify: options.notify ?? 'dispatcher',
+      era: options.era ?? DEFAULT_ERA,
       checked: options.checked ?? true,
       noise: options.noise ?? 0,
       seed: options.seed ?? 1,

@@ -9,6 +9,7 @@ import { auditDirty } from '../shared/check/dirty.ts'
 import { auditFrames, auditInventory, takeInventory } from '../shared/check/references.ts'
 import { checkSubset } from '../shared/check/subset.ts'
 import { auditSums } from '../shared/check/sum.ts'
+import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import { quietStore } from '../shared/seam/atomics.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import { HISTOGRAM_NAMES, readHistogram, readStat, type StatName } from '../shared/seam/stats.ts'
@@ -32,6 +33,8 @@ export interface StressOptions {
   /** Probability of a spin of up to 20 us at each schedule point. Default 1/64. */
   readonly noise?: number
   readonly notify?: 'dispatcher' | 'inline'
+  /** Which protocol the drivers run on. Default `sequence`. */
+  readonly era?: Era
   readonly seed?: number
   readonly bytes?: number
   readonly checked?: boolean
@@ -63,7 +66,7 @@ export interface Latency {
 /** What `hmm stress --json` prints, apart from the frame that every document has. */
 export interface StressResult {
   readonly profile: string
-  readonly era: 'sequence'
+  readonly era: Era
   readonly seed: number
   readonly seconds: number
   readonly cpus: number
@@ -110,6 +113,7 @@ export async function stress(options: StressOptions = {}): Promise<StressResult>
     ...(bug?.edit === undefined ? {} : { edit: bug.edit }),
     noise: options.noise ?? DEFAULT_NOISE,
     notify: options.notify ?? 'dispatcher',
+    era: options.era ?? DEFAULT_ERA,
     seed: options.seed ?? 1,
     checked: options.checked ?? true,
     swapPages: workload.swapPages ?? 0,
@@ -167,7 +171,7 @@ async function load(
   const after = first === undefined ? null : aftermath(task, first, config.cpus, workload?.maps ?? [])
   return {
     profile,
-    era: 'sequence',
+    era: options.era ?? DEFAULT_ERA,
     seed: config.seed,
     seconds: Math.round((ran === 0 ? (performance.now() - began) / 1000 : ran) * 1000) / 1000,
     cpus: config.cpus,

@@ -11,6 +11,7 @@ import { createDevice, DEVICE_WORDS, MAX_DEVICES, NO_ENGINE } from '../device/re
 import { frameRegionWords, MAX_FRAMES } from '../frame/frames.ts'
 import { createHeap, HEAP_HEADER_WORDS, shadowWords } from '../frame/objects.ts'
 import { createZeroFrame, createZone, SWAP_ZONE, SYSTEM_ZONE } from '../frame/zones.ts'
+import { DEFAULT_ERA, type Era, eraNumber } from '../hmm/era.ts'
 import {
   createBuffer,
   createRegions,
@@ -32,7 +33,16 @@ import { seedChance } from '../seam/chance.ts'
 import { HmmError } from '../seam/error.ts'
 import { LOG_WORDS } from '../seam/log.ts'
 import { COUNTER_WORDS, HISTOGRAM_WORDS } from '../seam/stats.ts'
-import { ACTOR_COUNT_AT, CHECKED_AT, CORES_AT, NOISE_AT, NOTIFY_MODE_AT, RCU_EPOCH_AT, SEED_AT } from '../seam/superblock.ts'
+import {
+  ACTOR_COUNT_AT,
+  CHECKED_AT,
+  CORES_AT,
+  ERA_AT,
+  NOISE_AT,
+  NOTIFY_MODE_AT,
+  RCU_EPOCH_AT,
+  SEED_AT,
+} from '../seam/superblock.ts'
 import { Task } from '../seam/task.ts'
 import { createTraces, DEEP_TRACE, SHALLOW_TRACE, traceWords } from '../seam/trace.ts'
 import { LOCK_GRAPH_WORDS } from '../sync/held.ts'
@@ -54,6 +64,8 @@ export interface MachineConfig {
   /** Bytes of the buffer: 256 KiB to 4 GiB. */
   readonly bytes: number
   readonly notify: 'dispatcher' | 'inline'
+  /** Default: sequence. */
+  readonly era?: Era
   /** Held locks, lock order, object lifetime and the oracles are checked. */
   readonly checked: boolean
   /** Probability of a noise spin at a schedule point, 0 to 1. */
@@ -149,6 +161,7 @@ function writeConfiguration(words: Words, config: MachineConfig, actors: { kind:
   words[NOISE_AT] = Math.round(config.noise * 0x10000)
   words[NOTIFY_MODE_AT] = config.notify === 'inline' || config.notifiers === 0 ? NOTIFY_INLINE : NOTIFY_DISPATCHER
   words[SEED_AT] = config.seed | 0
+  words[ERA_AT] = eraNumber(config.era ?? DEFAULT_ERA)
   words[RCU_EPOCH_AT] = 1
   createTraces(words, actors.length, isLarge(config) ? DEEP_TRACE : SHALLOW_TRACE)
   actors.forEach((actor, id) => {

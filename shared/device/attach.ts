@@ -23,15 +23,14 @@ import {
   mirrorLock,
   mirrorSetAccepted,
   mirrorSetInstance,
-  mirrorSub,
   mirrorUnlock,
   NO_MIRROR,
 } from '../hmm/mirror.ts'
 import { mirrorRestrict } from '../hmm/mirrortable.ts'
+import { protocolOf } from '../hmm/protocol.ts'
 import { EBUSY, ENOMEM } from '../memory/errno.ts'
 import { LAST_VPN } from '../mm/vma.ts'
 import type { Mm } from '../notifier/mmhead.ts'
-import { intervalRemove, intervalSubscribe } from '../notifier/subscriptions.ts'
 import type { Task } from '../seam/task.ts'
 import { flushDeviceTlb } from './devicetlb.ts'
 import { freeInstance, getMirrorOf, lockDevice, setInstance, unlockDevice } from './record.ts'
@@ -50,7 +49,7 @@ export function attachDevice(task: Task, device: number, mm: Mm): Mirror | numbe
   }
   const mirror = createMirror(task, device, mm)
   if (mirror === NO_MIRROR) return -ENOMEM
-  const subscribed = intervalSubscribe(task, mirrorSub(mirror), mm, 0, LAST_VPN, device, mirror)
+  const subscribed = protocolOf(task).subscribe(task, mirror)
   if (subscribed !== 0) {
     putMirror(task, mirror)
     return subscribed
@@ -93,7 +92,7 @@ export function putMirror(task: Task, mirror: Mirror): void {
 
 /** No callback after this, and nothing in the table. A service that still works on a fault finds the mirror dead. */
 function withdraw(task: Task, mirror: Mirror): void {
-  intervalRemove(task, mirrorSub(mirror))
+  protocolOf(task).withdraw(task, mirror)
   mirrorLock(task, mirror)
   mirrorRestrict(task, mirror, 0, LAST_VPN, 0)
   mirrorUnlock(task, mirror)

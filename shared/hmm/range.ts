@@ -1,5 +1,5 @@
 /**
- * Ranges (hmm_range, 2019, on the sequence scheme of 5.5): a span of an address space that a driver wants to mirror, with an
+ * Ranges (hmm_range, 2019): a span of an address space that a driver wants to mirror, with an
  * array of entries in the driver's own encoding.
  *
  *   word   0        1     2    3       4       5      6             7          8     9       10      12 .. 13   14 .. 15
@@ -8,37 +8,21 @@
  *        +--------+-----+----+-------+-------+------+-------------+----------+-----+-------+-------+----------+---------+
  *   word  16 .. 28   encoding (hmm/encoding.ts)
  *
- *   All words belong to the one thread that uses the range at the moment; nothing in it is written by an invalidation. That
- *   is why "the snapshot is not erased" and why a registration costs no shared list: a range is valid while its
- *   subscription's sequence is the one it began with.
+ *   All words belong to the one thread that uses the range at the moment: the entries are not erased by an invalidation.
  *   PFNS          two words per page, in and out: per-page requests, then entries.
  *   GENERATIONS   one word per page: the frame's generation when its entry was read, for the oracles.
  *   DEFAULT, MASK request of page i = (pfns[i] & MASK) | DEFAULT. A minimum: the result carries every right the CPU has.
  *   STATE         IDLE -> REGISTERED -> IDLE.
- *
- * The loop of a driver (section 4.7 of the 2019 series; Linux Documentation/mm/hmm.rst):
- *
- *     rangeRegister
- *     again:  rangeWait: false, give up              not with mmap_sem for writing, not with the update lock
- *             mmap_sem read, rangeFault, mmap_sem    -EBUSY: again
- *             update lock
- *             rangeValid? no: unlock, again
- *             install entries
- *             unlock
- *     rangeUnregister
  */
 import { allocObject, freeObject, type ObjectKind, objectKind } from '../frame/objects.ts'
-import { EFAULT, EINVAL } from '../memory/errno.ts'
-import { PAGE_SHIFT, type WordAt } from '../memory/words.ts'
-import { mmPut } from '../mm/exit.ts'
-import { LAST_VPN } from '../mm/vma.ts'
-import { type Mm, mmGetNotZero } from '../notifier/mmhead.ts'
-import { readBegin, readRetry, type Sub } from '../notifier/subscriptions.ts'
+import type { WordAt } from '../memory/words.ts'
+import type { Mm } from '../notifier/mmhead.ts'
+import type { Sub } from '../notifier/subscriptions.ts'
 import { assert } from '../seam/error.ts'
 import { get, put } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { type PfnFormat, put64, storeFormat } from './encoding.ts'
-import { type Mirror, mirrorIsLive, mirrorMm, mirrorSub } from './mirror.ts'
+import { type Mirror, mirrorMm, mirrorSub } from './mirror.ts'
 
 export type Range = WordAt & { readonly brand: 'range' }
 export const NO_RANGE = 0 as Range
@@ -101,66 +85,34 @@ export function rangeRequest(task: Task, range: Range, defaultFlags: bigint, mas
   put64(task, range + MASK, mask)
 }
 
-/**
- * Registers `range` for pages [start, start + pages) of the mirror's address space. 0; -EINVAL for an empty or too large span
- * or a page shift other than PAGE_SHIFT; -EFAULT when the mirror is dead or its mm has no users any more. On success the
- * caller is a user of the mm until rangeUnregister.
- */
-export function rangeRegister(
-  task: Task,
-  range: Range,
-  mirror: Mirror,
-  start: number,
-  pages: number,
-  pageShift = PAGE_SHIFT,
-): number {
-  assert(get(task, range + STATE) === IDLE, 'a range is registered once at a time')
-  if (!Number.isInteger(start) || !Number.isInteger(pages) || start < 0 || pages <= 0 || pageShift !== PAGE_SHIFT) return -EINVAL
-  if (pages > get(task, range + CAPACITY) || start + pages - 1 > LAST_VPN) return -EINVAL
-  const mm = mirrorMm(task, mirror)
-  if (!mirrorIsLive(task, mirror) || !mmGetNotZero(task, mm)) return -EFAULT
+/** Writes down what an idle range is registered for. Its protocol knows of it next (hmm/protocol.ts). */
+export function rangeBind(task: Task, range: Range, mirror: Mirror, start: number, pages: number): void {
   put(task, range + MIRROR, mirror)
   put(task, range + SUB, mirrorSub(mirror))
-  put(task, range + MM, mm)
+  put(task, range + MM, mirrorMm(task, mirror))
   put(task, range + START, start | 0)
   put(task, range + PAGES, pages)
   put(task, range + STATE, REGISTERED)
-  return 0
 }
 
-/**
- * Begins a fill: remembers the subscription's sequence. Sleeps while an invalidation that hit the subscription is running.
- * False when the mirror is dead: give up. Caller holds neither the update lock nor any other lock that a callback or a
- * start..end section takes.
- */
-export function rangeWait(task: Task, range: Range): boolean {
-  put(task, range + SEQ, readBegin(task, rangeSub(task, range)))
-  return mirrorIsLive(task, rangeMirror(task, range))
-}
-
-/**
- * May the entries be used? Caller holds the update lock, and keeps it until they are installed. Never in a dead mirror:
- *
- *     fault service                            detach
- *                                              marks the mirror dead
- *                                              removes the subscription: no callback from now on
- *                                              update lock, empties the table, unlock
- *     update lock, sequence unchanged
- *     mirror is dead: false                    [Required: nothing is installed behind the emptying]
- */
-export function rangeValid(task: Task, range: Range): boolean {
-  const mirror = rangeMirror(task, range)
-  return !readRetry(task, rangeSub(task, range), rangeSeq(task, range)) && mirrorIsLive(task, mirror)
-}
-
-/**
- * Ends the registration. The mm may have lost its last other user: then this tears it down, so no lock may be held that
- * a callback takes.
- */
-export function rangeUnregister(task: Task, range: Range): void {
-  assert(get(task, range + STATE) === REGISTERED, 'a range is unregistered once')
+/** Makes a registered range idle again. */
+export function rangeRelease(task: Task, range: Range): void {
+  assert(rangeIsRegistered(task, range), 'a range is unregistered once')
   put(task, range + STATE, IDLE)
-  mmPut(task, rangeMm(task, range))
+}
+
+export function rangeIsRegistered(task: Task, range: Range): boolean {
+  return get(task, range + STATE) === REGISTERED
+}
+
+/** Pages it has room for. */
+export function rangeCapacity(task: Task, range: Range): number {
+  return get(task, range + CAPACITY)
+}
+
+/** Remembers the sequence a fill begins with. */
+export function rangeSetSeq(task: Task, range: Range, seq: number): void {
+  put(task, range + SEQ, seq)
 }
 
 export function rangeMirror(task: Task, range: Range): Mirror {

@@ -39,12 +39,12 @@ import {
 import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
 import { findVma, NO_VMA, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { mmapSem } from '../notifier/mmhead.ts'
-import { checkRetry } from '../notifier/subscriptions.ts'
 import { atomicLoad } from '../seam/atomics.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { assertHeld } from '../sync/held.ts'
 import { Encoding, pfnHigh, pfnLow } from './encoding.ts'
+import { protocolOf } from './protocol.ts'
 import {
   type Range,
   rangeDefaultAt,
@@ -55,8 +55,6 @@ import {
   rangeOwner,
   rangePages,
   rangePfnAt,
-  rangeSeq,
-  rangeSub,
 } from './range.ts'
 
 /** What a page needs. */
@@ -111,7 +109,7 @@ class Walker {
     this.at = first
     while (this.at <= last) {
       tick(task)
-      if (checkRetry(task, rangeSub(task, range), rangeSeq(task, range))) return -EBUSY
+      if (protocolOf(task).disturbed(task, range)) return -EBUSY
       const result = this.walkArea(last)
       if (result !== 0) return result
     }

@@ -27,6 +27,8 @@ export const NOISE_AT: WordAt = RUN_AT + 35
 export const NOTIFY_MODE_AT: WordAt = RUN_AT + 36
 /** Seed of the run's chance streams, low word. */
 export const SEED_AT: WordAt = RUN_AT + 37
+/** The machine's era: its place in ERAS (hmm/era.ts). */
+export const ERA_AT: WordAt = RUN_AT + 38
 /** Counts actors that have finished their program in this run; the booting thread polls it. Atomic. */
 export const FINISHED_AT: WordAt = RUN_AT + 40
 /** 1 when workloads should wind down at their next operation (end of a stress run). Atomic. */

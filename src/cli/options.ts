@@ -1,5 +1,6 @@
 /** Options that several verbs share, with the sentences for wrong values. */
 import { InvalidArgumentError, Option } from 'commander'
+import { ERAS_THERE } from '../../shared/hmm/protocol.ts'
 
 export function jsonOption(): Option {
   return new Option('--json <file>', 'write the result as a JSON document; - writes it to stdout, and the text to stderr')
@@ -19,6 +20,10 @@ export function notifyOption(): Option {
 
 export function jobsOption(description: string): Option {
   return new Option('--jobs <n>', description).argParser(whole('the number of jobs', 1, 256))
+}
+
+export function eraOption(): Option {
+  return new Option('--era <era>', 'protocol that the drivers run on').choices(ERAS_THERE)
 }
 
 export function enginesOption(): Option {

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WORKLOADS } from '../../shared/actor/workloads/index.ts'
+import { DEFAULT_ERA, type Era } from '../../shared/hmm/era.ts'
 import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
 import type { Aftermath } from '../aftermath.ts'
 import { document, type StressDocument } from '../documents.ts'
@@ -14,6 +15,7 @@ export interface StressFlags {
   readonly json?: string
   readonly seed: number
   readonly notify: 'dispatcher' | 'inline'
+  readonly era?: Era
   readonly cpus: number
   readonly devices: string
   readonly duration: number
@@ -33,6 +35,7 @@ export async function stressVerb(profile: string, flags: StressFlags): Promise<n
     seconds: flags.duration,
     noise: flags.noise,
     notify: flags.notify,
+    ...(flags.era === undefined ? {} : { era: flags.era }),
     seed: flags.seed,
     bytes: flags.memory,
     checked: flags.checks,
@@ -61,7 +64,10 @@ function takeUp(result: StressResult, { scenario, device }: Aftermath, flags: St
 }
 
 /** A result, of one run or added up. */
-type ShownStress = Omit<StressResult, 'era' | 'violations' | 'aftermath'> & { readonly violations: readonly ShownViolation[] }
+type ShownStress = Omit<StressResult, 'era' | 'violations' | 'aftermath'> & {
+  readonly era: string
+  readonly violations: readonly ShownViolation[]
+}
 type ShownViolation = Pick<StressDocument['violations'][number], 'oracle' | 'message'>
 
 /** The result as people read it. */
@@ -69,7 +75,7 @@ export function stressLines(result: ShownStress): string[] {
   const perSecond = (n: number) => grouped(n / result.seconds)
   const share = (n: number) => (result.faults === 0 ? '0' : ((100 * n) / result.faults).toFixed(1))
   return [
-    `stress ${result.profile}: ${result.cpus} cpus, ${result.devices.length} devices (${listed(result.devices)}), ${result.seconds.toFixed(1)} s, seed ${result.seed}`,
+    `stress ${result.profile}${result.era === DEFAULT_ERA ? '' : ` (era ${result.era})`}: ${result.cpus} cpus, ${result.devices.length} devices (${listed(result.devices)}), ${result.seconds.toFixed(1)} s, seed ${result.seed}`,
     `  operations      ${grouped(result.operations)} (${perSecond(result.operations)}/s)`,
     `  device faults   ${grouped(result.faults)} (${perSecond(result.faults)}/s)`,
     `  retries         ${grouped(result.retries)}: ${share(result.retries)} per 100 faults, ${share(result.retries_by_others)} caused by another actor; longest chain ${result.longest_retry_chain}`,

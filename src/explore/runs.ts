@@ -6,6 +6,7 @@ import type { ExploreProgram, Subject } from '../../shared/actor/subject.ts'
 import { cpusOf } from '../../shared/actor/subject.ts'
 import { type Counts, closeCallsSince, readTally } from '../../shared/actor/tally.ts'
 import { takeInventory } from '../../shared/check/references.ts'
+import type { Era } from '../../shared/hmm/era.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import type { Words } from '../../shared/memory/words.ts'
 import { loadSchedule, type Segment } from '../../shared/sched/replay.ts'
@@ -26,6 +27,7 @@ export interface Stage {
   readonly file: string
   readonly devices: readonly DeviceOptions[]
   readonly notify: 'dispatcher' | 'inline'
+  readonly era: Era
   readonly timeoutsOff: boolean
   readonly bytes?: number
   /** Words that a foreign protocol has for its own. */
@@ -160,12 +162,13 @@ export class Runs {
     }
     await this.machine?.close()
     this.reel = null
-    const { subject, devices, notify, words, swapPages, edit, plain, core } = this.stage
+    const { subject, devices, notify, era, words, swapPages, edit, plain, core } = this.stage
     this.machine = await Machine.boot({
       cpus: subject.kind === 'scenario' ? cpusOf(subject) : subject.threads.length,
       drivers: devices,
       notify: subject.kind === 'scenario' ? notify : 'inline',
       bytes,
+      era,
       swapPages: swapPages ?? 0,
       control: { words: words ?? 0 },
       ...(edit === undefined ? {} : { edit }),

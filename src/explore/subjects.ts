@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { DEFAULT_ERA } from '../../shared/hmm/era.ts'
 import { PAGE_BYTES } from '../../shared/memory/words.ts'
 import { HmmError } from '../../shared/seam/error.ts'
 import { driverUrl, FAMILIES } from '../drivers.ts'
@@ -71,6 +72,7 @@ export function prepareScenario(
       file: scenario.file,
       devices,
       notify: scenario.notify,
+      era: scenario.era,
       timeoutsOff: scenario.timeoutsOff,
       ...memoryFor(scenario),
       ...editOf(bug),
@@ -121,6 +123,7 @@ export function prepareActors(actors: ForeignActors, bug: Race | null = null): P
       file: actors.module,
       devices: [],
       notify: 'inline',
+      era: DEFAULT_ERA,
       timeoutsOff: false,
       words,
       ...editOf(bug),

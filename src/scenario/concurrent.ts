@@ -15,6 +15,8 @@ import type { ScenarioLine } from '../../shared/actor/ops.ts'
 import { MAX_THREAD_OPS } from '../../shared/actor/stage.ts'
 import type { ScenarioSubject, ScenarioThread } from '../../shared/actor/subject.ts'
 import type { ThreadLine } from '../../shared/actor/threadops.ts'
+import { DEFAULT_ERA, type Era } from '../../shared/hmm/era.ts'
+import { ERAS_THERE } from '../../shared/hmm/protocol.ts'
 import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
 import {
   CPU_THREAD_OPERATIONS,
@@ -35,6 +37,7 @@ export interface ConcurrentScenario {
   readonly name: string
   readonly text: string
   readonly notify: 'dispatcher' | 'inline'
+  readonly era: Era
   readonly timeoutsOff: boolean
   readonly devices: readonly ScenarioDevice[]
   readonly subject: ScenarioSubject
@@ -69,6 +72,7 @@ class ConcurrentParser {
   private readonly text: string
   private name = ''
   private notify: 'dispatcher' | 'inline' = 'dispatcher'
+  private era: Era = DEFAULT_ERA
   private timeoutsOff = false
   private expectViolation: Oracle | null = null
   private readonly devices = new Map<number, ScenarioDevice>()
@@ -103,6 +107,7 @@ class ConcurrentParser {
       name: this.name,
       text: this.text,
       notify: this.notify,
+      era: this.era,
       timeoutsOff: this.timeoutsOff,
       devices: this.deviceList(place),
       subject: {
@@ -125,7 +130,9 @@ class ConcurrentParser {
         this.name = rest[0] as string
         return
       case 'era':
-        if (rest[0] !== 'sequence') place.fail(`era ${rest[0] ?? ''} is not there yet; there is: sequence`)
+        if (rest.length !== 1 || !(ERAS_THERE as readonly string[]).includes(rest[0] as string))
+          place.fail(`there is no era ${JSON.stringify(rest.join(' '))}; there are: ${ERAS_THERE.join(', ')}`)
+        this.era = rest[0] as Era
         return
       case 'notifier':
         if (rest[0] !== 'inline' && rest[0] !== 'dispatcher') place.fail('notifier is inline or dispatcher')

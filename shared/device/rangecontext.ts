@@ -1,0 +1,172 @@
+/**
+ * The part of `dev` that deals with ranges: making them, filling them from the CPU page table, and installing what was found in
+ * the mirror. What keeps a fill apart from invalidations is the protocol of the machine's era (hmm/protocol.ts).
+ */
+import { ZERO_FRAME } from '../frame/zones.ts'
+import { Encoding, get64, type PfnFormat, pfnFrame } from '../hmm/encoding.ts'
+import { type Era, eraOf } from '../hmm/era.ts'
+import { type Mirror, mirrorSub } from '../hmm/mirror.ts'
+import { MIRROR_WRITE, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
+import { mirrorFill, mirrorIterator } from '../hmm/mirrortable.ts'
+import { rangeRegister, rangeUnregister, rangeValid, rangeWait } from '../hmm/protocol.ts'
+import {
+  createRange,
+  freeRange,
+  type Range,
+  rangeEncodingAt,
+  rangeFirst,
+  rangeGenerationAt,
+  rangeMirror,
+  rangePages,
+  rangePfnAt,
+  rangeRequest,
+  rangeSetOwner,
+} from '../hmm/range.ts'
+import { rangeFault, rangeSnapshot } from '../hmm/rangefault.ts'
+import { readBegin, readRetry, subLastOrigin } from '../notifier/subscriptions.ts'
+import { get } from '../seam/plain.ts'
+import { countStat, maxStat, STAT } from '../seam/stats.ts'
+import type { Task } from '../seam/task.ts'
+import { DeviceMemory } from './memory.ts'
+
+/** The calls about ranges; DeviceContext adds the others. */
+export class RangeContext {
+  /** The calling thread's handle, for functions of `hmm-runtime/sync`. */
+  readonly task: Task
+  /** Device number. */
+  readonly device: number
+  /** The device's own memory, and migration. */
+  readonly memory: DeviceMemory
+  private readonly encoding = new Encoding()
+
+  constructor(task: Task, device: number) {
+    this.task = task
+    this.device = device
+    this.memory = new DeviceMemory(task, device)
+  }
+
+  /** Which protocol the machine's drivers run on. */
+  get era(): Era {
+    return eraOf(this.task)
+  }
+
+  /* ---- ranges ---- */
+
+  /** A range for up to `pages` pages (at most 512) in the driver's own format; 0 when memory is out. Not in a callback. */
+  createRange(pages: number, format: PfnFormat): Range {
+    return createRange(this.task, pages, format)
+  }
+
+  /** Lets pages in this device's own memory count as there in `range` (kernel: dev_private_owner). */
+  rangeOwnMemory(range: Range): void {
+    rangeSetOwner(this.task, range, this.memory.cookie)
+  }
+
+  freeRange(range: Range): void {
+    freeRange(this.task, range)
+  }
+
+  /** Registers a range; see hmm/range.ts for the loop and the errors. */
+  rangeRegister(range: Range, mirror: Mirror, start: number, pages: number): number {
+    return rangeRegister(this.task, range, mirror, start, pages)
+  }
+
+  /** What every page is asked for, and the mask for per-page requests in the array. */
+  rangeRequest(range: Range, defaultFlags: bigint, mask = 0n): void {
+    rangeRequest(this.task, range, defaultFlags, mask)
+  }
+
+  /** Begins a fill; false when the mirror is dead: give up. Not with the update lock held. */
+  rangeWait(range: Range): boolean {
+    return rangeWait(this.task, range)
+  }
+
+  rangeFault(range: Range): number {
+    return rangeFault(this.task, range)
+  }
+
+  rangeSnapshot(range: Range): number {
+    return rangeSnapshot(this.task, range)
+  }
+
+  /** May the entries be installed? Update lock held; install before dropping it. Counts a retry when not. */
+  rangeValid(range: Range): boolean {
+    const valid = rangeValid(this.task, range)
+    if (!valid) countStat(this.task, STAT.savedByRetry)
+    return valid
+  }
+
+  rangeUnregister(range: Range): void {
+    rangeUnregister(this.task, range)
+  }
+
+  /** Sequence for code that works without ranges; not with the update lock held. */
+  readBegin(mirror: Mirror): number {
+    return readBegin(this.task, mirrorSub(mirror))
+  }
+
+  /** True: what was read since readBegin must not be used. With the update lock held. */
+  readRetry(mirror: Mirror, seq: number): boolean {
+    return readRetry(this.task, mirrorSub(mirror), seq)
+  }
+
+  /**
+   * Says that a fill attempt was thrown away, for the statistics. `chain` is how many in a row for one fault. Who made the
+   * last invalidation decides whether it counts as a race.
+   */
+  countRetry(mirror: Mirror, chain: number): void {
+    const { task } = this
+    countStat(task, STAT.retries)
+    if (subLastOrigin(task, mirrorSub(mirror)) !== task.id) countStat(task, STAT.retriesByOthers)
+    maxStat(task, STAT.longestRetryChain, chain)
+  }
+
+  /* ---- installing ---- */
+
+  /**
+   * Installs the valid entries among the first `pages` of a range into its mirror, writable where the CPU's were. Update
+   * lock held, and rangeValid said yes under it. Returns the number installed, or -1 when memory for a directory is out
+   * (some are installed then).
+   */
+  install(range: Range, pages = rangePages(this.task, range)): number {
+    const { task, encoding } = this
+    const mirror = rangeMirror(task, range)
+    encoding.load(task, rangeEncodingAt(range))
+    const iterator = mirrorIterator(task, mirror)
+    const first = rangeFirst(task, range)
+    let installed = 0
+    for (let i = 0; i < pages && installed >= 0; i++) {
+      const at = rangePfnAt(task, range, i)
+      const low = get(task, at)
+      const high = get(task, at + 1)
+      if (!encoding.wantsPage(low, high)) continue
+      const pte = mirrorPteFromFrame(pfnFrame(low, high, encoding.shift), encoding.hasWrite(low, high) ? MIRROR_WRITE : 0)
+      const filled = mirrorFill(task, mirror, iterator, first + i, pte, get(task, rangeGenerationAt(task, range, i)))
+      installed = filled ? installed + 1 : -1
+    }
+    iterator.finish()
+    return installed
+  }
+
+  /** Is page `i` of a filled range valid, and if `write`, writable? */
+  rangeHas(range: Range, i: number, write: boolean): boolean {
+    const { task, encoding } = this
+    encoding.load(task, rangeEncodingAt(range))
+    const at = rangePfnAt(task, range, i)
+    const low = get(task, at)
+    const high = get(task, at + 1)
+    return encoding.wantsPage(low, high) && (!write || encoding.hasWrite(low, high))
+  }
+
+  /** Entry `i` of a filled range, in the driver's format. For inspection; the hot path never makes a BigInt. */
+  rangeEntry(range: Range, i: number): bigint {
+    return get64(this.task, rangePfnAt(this.task, range, i))
+  }
+
+  /** Is valid entry `i` the page of zeros? */
+  rangeIsZero(range: Range, i: number): boolean {
+    if (!this.rangeHas(range, i, false)) return false
+    const at = rangePfnAt(this.task, range, i)
+    return pfnFrame(get(this.task, at), get(this.task, at + 1), this.encoding.shift) === ZERO_FRAME
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * What lies between a driver and the notifiers, by era: how a mirror subscribes, and how the fill of a range is kept apart from the
+ * invalidations that collide with it. Drivers see the functions below and not which protocol is behind them.
+ *
+ * The loop of a driver (section 4.7 of the 2019 series; Linux Documentation/mm/hmm.rst):
+ *
+ *     rangeRegister
+ *     again:  rangeWait: false, give up              not with mmap_sem for writing, not with the update lock
+ *             mmap_sem read, rangeFault, mmap_sem    -EBUSY: again
+ *             update lock
+ *             rangeValid? no: unlock, again
+ *             install entries
+ *             unlock
+ *     rangeUnregister
+ */
+import { EFAULT, EINVAL } from '../memory/errno.ts'
+import { PAGE_SHIFT } from '../memory/words.ts'
+import { mmPut } from '../mm/exit.ts'
+import { LAST_VPN } from '../mm/vma.ts'
+import { mmGetNotZero } from '../notifier/mmhead.ts'
+import { assert } from '../seam/error.ts'
+import type { Task } from '../seam/task.ts'
+import { type Era, eraOf } from './era.ts'
+import { type Mirror, mirrorIsLive, mirrorMm } from './mirror.ts'
+import { type Range, rangeBind, rangeCapacity, rangeIsRegistered, rangeMirror, rangeMm, rangeRelease } from './range.ts'
+import { SEQUENCE } from './sequence.ts'
+
+export interface Protocol {
+  /** A new mirror wants to hear of invalidations. 0 or a negative errno. Caller is a user of the mm, no lock held; may sleep. */
+  subscribe(task: Task, mirror: Mirror): number
+  /** No callback for this mirror runs after it. No lock held that a callback takes; may sleep. */
+  withdraw(task: Task, mirror: Mirror): void
+  /** A range is bound to a mirror and a span. 0 or a negative errno. */
+  register(task: Task, range: Range): number
+  unregister(task: Task, range: Range): void
+  /** A fill begins: sleeps while an invalidation of the range is running. False: give up. Neither mmap_sem nor a lock held. */
+  wait(task: Task, range: Range): boolean
+  /** Has the fill been spoilt already? Asked during the walk, without the update lock; a no may be old when it is heard. */
+  disturbed(task: Task, range: Range): boolean
+  /** May the entries be used? Update lock held, and kept until they are installed. */
+  valid(task: Task, range: Range): boolean
+  /** The callback of an invalidation is at work on the mirror, with the update lock held: fills before it are void. */
+  invalidated(task: Task, mirror: Mirror, seq: number): void
+}
+
+const PROTOCOLS: Readonly<Partial<Record<Era, Protocol>>> = {
+  sequence: SEQUENCE,
+}
+
+/** Eras that this build has. */
+export const ERAS_THERE = Object.keys(PROTOCOLS) as Era[]
+
+/** The protocol of the machine's era. */
+export function protocolOf(task: Task): Protocol {
+  const protocol = PROTOCOLS[eraOf(task)]
+  assert(protocol !== undefined, 'a machine is booted for an era that is there')
+  return protocol
+}
+
+/**
+ * Registers `range` for pages [start, start + pages) of the mirror's address space. 0; -EINVAL for an empty or too large span
+ * or a page shift other than PAGE_SHIFT; -EFAULT when the mirror is dead or its mm has no users any more. On success the
+ * caller is a user of the mm until rangeUnregister.
+ */
+export function rangeRegister(
+  task: Task,
+  range: Range,
+  mirror: Mirror,
+  start: number,
+  pages: number,
+  pageShift = PAGE_SHIFT,
+): number {
+  assert(!rangeIsRegistered(task, range), 'a range is registered once at a time')
+  if (!Number.isInteger(start) || !Number.isInteger(pages) || start < 0 || pages <= 0 || pageShift !== PAGE_SHIFT) return -EINVAL
+  if (pages > rangeCapacity(task, range) || start + pages - 1 > LAST_VPN) return -EINVAL
+  const mm = mirrorMm(task, mirror)
+  if (!mirrorIsLive(task, mirror) || !mmGetNotZero(task, mm)) return -EFAULT
+  rangeBind(task, range, mirror, start, pages)
+  const refused = protocolOf(task).register(task, range)
+  if (refused === 0) return 0
+  rangeRelease(task, range)
+  mmPut(task, mm)
+  return refused
+}
+
+/**
+ * Begins a fill. Sleeps while an invalidation that the protocol counts for this range is running.
+ * False when the mirror is dead: give up. Caller holds neither the update lock nor any other lock that a callback or a
+ * start..end section takes.
+ */
+export function rangeWait(task: Task, range: Range): boolean {
+  return protocolOf(task).wait(task, range)
+}
+
+/**
+ * May the entries be used? Caller holds the update lock, and keeps it until they are installed. Never in a dead mirror:
+ *
+ *     fault service                            detach
+ *                                              marks the mirror dead
+ *                                              removes the subscription: no callback from now on
+ *                                              update lock, empties the table, unlock
+ *     update lock, sequence unchanged
+ *     mirror is dead: false                    [Required: nothing is installed behind the emptying]
+ */
+export function rangeValid(task: Task, range: Range): boolean {
+  return protocolOf(task).valid(task, range) && mirrorIsLive(task, rangeMirror(task, range))
+}
+
+/**
+ * Ends the registration. The mm may have lost its last other user: then this tears it down, so no lock may be held that
+ * a callback takes.
+ */
+export function rangeUnregister(task: Task, range: Range): void {
+  assert(rangeIsRegistered(task, range), 'a range is unregistered once')
+  protocolOf(task).unregister(task, range)
+  rangeRelease(task, range)
+  mmPut(task, rangeMm(task, range))
+}
