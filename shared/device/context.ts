@@ -35,7 +35,7 @@ import { MMAP_SEM } from '../sync/classes.ts'
 import { ringPublish, ringReserve } from '../sync/ring.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
 import type { Driver } from './contract.ts'
-import { flushDeviceTlb } from './devicetlb.ts'
+import { finishDeviceFlush, flushDeviceTlb, startDeviceFlush } from './devicetlb.ts'
 import { RangeContext } from './rangecontext.ts'
 import { deviceWord, getMirrorOf, workRing } from './record.ts'
 
@@ -117,6 +117,19 @@ export class DeviceContext extends RangeContext {
    */
   unmap(mirror: Mirror, start: number, last: number): void {
     if (mirrorRestrict(this.task, mirror, start, last, 0) > 0) flushDeviceTlb(this.task, this.device)
+  }
+
+  /**
+   * As unmap, for the first pass of an invalidation: begins the flush and does not wait for it. 0: the device cannot reach the
+   * pages any more; otherwise a ticket for finishFlush, positive, until which it may. Update lock held.
+   */
+  startUnmap(mirror: Mirror, start: number, last: number): number {
+    return startDeviceFlush(this.task, this.device, mirrorRestrict(this.task, mirror, start, last, 0) > 0)
+  }
+
+  /** Waits until the device cannot reach the pages of the startUnmap that gave this ticket. Once each; any lock may be held. */
+  finishFlush(ticket: number): void {
+    finishDeviceFlush(this.task, this.device, ticket)
   }
 
   /** Takes the write right away from pages [start, last]; otherwise as unmap. Update lock held. */

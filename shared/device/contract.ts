@@ -18,10 +18,18 @@
  *   work            the device's service          as serviceFault
  *   migrateToRam    whoever touched the page      sleep, allocate, take the update lock    take mmap_sem
  *
+ *   invalidateStart as invalidate                 as invalidate, but begin a flush,       as invalidate; keep a lock
+ *                                                 not wait for it
+ *   invalidateFinish as invalidate, later         wait for the engine                     take the update lock, allocate
+ *
  * invalidate, in this order, whatever the event: take the update lock; setSeq; take the rights away from the range
  * (dev.unmap or dev.writeProtect, which flush the device's TLB); unlock; return true. When it returns the device no longer
  * uses the range. It may return false only if the range is not blockable and the lock was not to be had; then nothing of
  * the above was done.
+ *
+ * In era two-pass a driver with the pair invalidateStart and invalidateFinish is called by it instead: the first pass of all
+ * subscribers comes before the second of any, so what takes long runs at the same time on all devices. Several invalidations may be
+ * between their passes at once, on the same mirror too: what they have to remember is in the token.
  */
 import type { Frame } from '../frame/frames.ts'
 import type { Mirror } from '../hmm/mirror.ts'
@@ -70,6 +78,13 @@ export interface Driver {
   detach?(dev: DeviceContext, mirror: Mirror): void
   /** Takes the range away from the device. See the rules above. */
   invalidate(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): boolean
+  /**
+   * First pass (era two-pass): as invalidate, up to where it would wait. 0: everything is done. A positive token: the device is out
+   * when invalidateFinish has returned for it. -EAGAIN: refused, where invalidate may return false.
+   */
+  invalidateStart?(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): number
+  /** Second pass: ends what the first pass with this token began. Called once for each, in the order they were handed out. */
+  invalidateFinish?(dev: DeviceContext, token: number): void
   /** Serves one fault. 0: replay, the access is tried again. Negative errno: the command ends with it. */
   serviceFault?(dev: DeviceContext, mirror: Mirror, fault: DeviceFault): number
   /**

@@ -9,7 +9,7 @@
  *   geometry    immutable: driver index, engine actor, service actor, zone of its memory, ring addresses.
  *   INSTANCES   mirrors by instance number. Written under LOCK (spin, class `device`); the engine reads them, INSIDE, by
  *               atomic loads. LOCK also makes "find the mirror and take a reference" one step.
- *   FLUSH_GEN   bumped by every device TLB flush. Atomic.
+ *   FLUSH_GEN   bumped by every device TLB flush. Behind it FLUSHES: flushes begun and not ended (device/devicetlb.ts). Atomic.
  *   REPLAY      bumped when the service has handled faults: the engine's waiting accesses try again. Atomic.
  *   STAMP       faults the engine has raised: their age. Private to the engine.
  *   contexts    accesses in flight (device/contexts.ts).
@@ -39,6 +39,7 @@ const LOCK = 16
 const INSTANCES = 17
 export const MAX_INSTANCES = 16
 const FLUSH_GEN = 48
+const FLUSHES = 49
 const REPLAY = 64
 const STAMP = 65
 const DRIVER_WORDS_AT = 80
@@ -135,6 +136,10 @@ export function workRing(task: Task, device: number): Ring {
 
 export function flushGenerationAt(task: Task, device: number): WordAt {
   return deviceAt(task, device) + FLUSH_GEN
+}
+
+export function flushesBegunAt(task: Task, device: number): WordAt {
+  return deviceAt(task, device) + FLUSHES
 }
 
 export function replayAt(task: Task, device: number): WordAt {

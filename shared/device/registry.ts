@@ -4,10 +4,11 @@
  */
 
 import type { Mirror } from '../hmm/mirror.ts'
-import { ENOMEM } from '../memory/errno.ts'
+import { EAGAIN, ENOMEM } from '../memory/errno.ts'
 import { MIGRATE_TO_RAM } from '../mm/devicefault.ts'
 import { FAULT } from '../mm/faultcode.ts'
 import { INTERVAL_OPS } from '../notifier/invalidate.ts'
+import { FINISH_OPS } from '../notifier/secondpass.ts'
 import { subCookie } from '../notifier/subscriptions.ts'
 import { HmmError } from '../seam/error.ts'
 import { HaltSignal } from '../seam/halt.ts'
@@ -50,11 +51,37 @@ export function registerDriver(task: Task, device: number, driver: Driver): void
   const dev = new DeviceContext(task, device, driver)
   registerOp(task, DRIVERS, device, bind(driver, dev))
   registerMigrateToRam(task, dev, driver)
-  registerOp(task, INTERVAL_OPS, device, (_task, sub, range, seq) => {
+  if (driver.invalidateStart !== undefined && dev.era === 'two-pass') registerPair(task, dev, driver)
+  else registerInvalidate(task, dev, driver)
+}
+
+function registerInvalidate(task: Task, dev: DeviceContext, driver: Driver): void {
+  registerOp(task, INTERVAL_OPS, dev.device, (_task, sub, range, seq) => {
     try {
       return driver.invalidate(dev, subCookie(_task, sub) as Mirror, range, seq)
     } catch (error) {
       throw named(driver, dev, 'invalidate', error)
+    }
+  })
+}
+
+function registerPair(task: Task, dev: DeviceContext, driver: Driver): void {
+  const { invalidateStart, invalidateFinish } = driver as Required<Driver>
+  registerOp(task, INTERVAL_OPS, dev.device, (_task, sub, range, seq) => {
+    try {
+      const answer = invalidateStart.call(driver, dev, subCookie(_task, sub) as Mirror, range, seq)
+      if (answer === 0 || answer === -EAGAIN) return answer === 0
+      if (answer > 0 && answer === (answer | 0)) return answer
+      throw new Error(`it answered ${answer}, and not 0, -EAGAIN or a positive token`)
+    } catch (error) {
+      throw named(driver, dev, 'invalidateStart', error)
+    }
+  })
+  registerOp(task, FINISH_OPS, dev.device, (_task, _sub, token) => {
+    try {
+      invalidateFinish.call(driver, dev, token)
+    } catch (error) {
+      throw named(driver, dev, 'invalidateFinish', error)
     }
   })
 }
@@ -77,6 +104,9 @@ export function asDriver(exported: unknown, url: string): Driver {
   }
   if (typeof driver.invalidate !== 'function') {
     throw new HmmError('HMM_ERR_DRIVER', `the driver in ${url} has no invalidate()`)
+  }
+  if ((driver.invalidateStart === undefined) !== (driver.invalidateFinish === undefined)) {
+    throw new HmmError('HMM_ERR_DRIVER', `the driver in ${url} has only one of invalidateStart() and invalidateFinish()`)
   }
   return driver as Driver
 }

@@ -3,6 +3,7 @@
  * small: one update lock per address space, no memory of its own.
  *
  *   invalidate      lock, setSeq, unmap with TLB flush, unlock
+ *   two passes      lock, setSeq, unmap, begin the flush, unlock; then wait for it: several devices flush at the same time
  *   serviceFault    the loop of a driver (hmm/range.ts) for the page that faulted
  *
  * A fault that is still collided with after HMM_RANGE_DEFAULT_TIMEOUT is left to the replay: the hardware asks again.
@@ -12,6 +13,7 @@ import {
   type DeviceContext,
   type DeviceFault,
   defineDriver,
+  EAGAIN,
   EBUSY,
   EFAULT,
   ENOMEM,
@@ -50,6 +52,19 @@ export default defineDriver({
     dev.unmap(mirror, dev.start(range), dev.last(range))
     dev.unlock(mirror)
     return true
+  },
+
+  invalidateStart(dev, mirror, range, seq) {
+    if (dev.blockable(range)) dev.lock(mirror)
+    else if (!dev.tryLock(mirror)) return -EAGAIN
+    dev.setSeq(mirror, seq)
+    const ticket = dev.startUnmap(mirror, dev.start(range), dev.last(range))
+    dev.unlock(mirror)
+    return ticket
+  },
+
+  invalidateFinish(dev, ticket) {
+    dev.finishFlush(ticket)
   },
 
   serviceFault(dev, mirror, fault) {

@@ -45,6 +45,8 @@ export interface Protocol {
 
 const PROTOCOLS: Readonly<Partial<Record<Era, Protocol>>> = {
   sequence: SEQUENCE,
+  // The two passes lie below this, in the walk over the subscribers (notifier/secondpass.ts).
+  'two-pass': SEQUENCE,
 }
 
 /** Eras that this build has. */

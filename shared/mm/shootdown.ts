@@ -41,13 +41,26 @@ export function leaveInside(task: Task): void {
 
 /** Returns once actor `id` is not inside an access that began before the call. Caller has bumped the generation. */
 export function awaitOutside(task: Task, id: number): void {
+  awaitLeft(task, id, insideNow(task, id))
+}
+
+/** A ticket for the access that actor `id` is inside of: positive; 0 when it is outside. Caller has bumped the generation. */
+export function insideNow(task: Task, id: number): number {
+  const seen = atomicLoad(task, actorAt(task.words, id) + INSIDE)
+  return (seen & 1) === 0 ? 0 : seen & TICKET
+}
+
+/** Returns once actor `id` has left the access of a ticket. */
+export function awaitLeft(task: Task, id: number, ticket: number): void {
   const at: WordAt = actorAt(task.words, id) + INSIDE
-  const seen = atomicLoad(task, at)
-  if ((seen & 1) === 0) return
+  if (ticket === 0) return
   publishWait(task, WAIT.shootdown, at)
-  for (let tries = 0; atomicLoad(task, at) === seen; tries++) relax(task, at, tries)
+  for (let tries = 0; (atomicLoad(task, at) & TICKET) === ticket; tries++) relax(task, at, tries)
   clearWait(task)
 }
+
+/** The bits of INSIDE that a ticket keeps: all but the sign. */
+const TICKET = 0x7fffffff
 
 /**
  * Flushes every CPU's TLB for `mm`. On return no CPU uses, or can still find, a translation that was cleared before the

@@ -7,7 +7,8 @@
  *     invalidateRangeEnd       bookkeeping on this actor; readers and removers go on
  *
  * No page-table lock may be held around either: callbacks sleep. mmap_sem, frame and rmap locks may be.
- * Order of one event: interval subscribers, then classic ones (Linux mm/mmu_notifier.c, 5.5 to 7.x).
+ * Order of one event: interval subscribers, their second passes (notifier/secondpass.ts), then classic ones (Linux
+ * mm/mmu_notifier.c, 5.5 to 7.x).
  */
 import { EAGAIN } from '../memory/errno.ts'
 import { CALLBACK_DEPTH, MAY_NOT_SLEEP } from '../seam/actors.ts'
@@ -22,6 +23,7 @@ import { assertMaySleep, popHeld, pushHeld } from '../sync/held.ts'
 import { classicConcerns, classicEnd, classicEnter, classicLeave, classicStart } from './classic.ts'
 import { dispatch } from './dispatch.ts'
 import { mmSubscriptions } from './mmhead.ts'
+import { oweSecondPass, runSecondPasses } from './secondpass.ts'
 import {
   currentSeq,
   firstSubscription,
@@ -46,9 +48,10 @@ import {
 
 /**
  * A subscriber's callback. True: the device no longer uses the range. False: refused, legal only for a range that is not
- * blockable. Runs on a dispatcher or inline; what it may do is in the driver contract (shared/device/contract.ts).
+ * blockable. A token: the device has begun to leave it, and is out when the second pass for this token has returned. Runs on a
+ * dispatcher or inline; what it may do is in the driver contract (shared/device/contract.ts).
  */
-export type IntervalCallback = (task: Task, sub: Sub, range: NotifierRange, seq: number) => boolean
+export type IntervalCallback = (task: Task, sub: Sub, range: NotifierRange, seq: number) => boolean | number
 
 /** Callbacks by the index a subscription carries; registered by each worker for every driver it loads. */
 export const INTERVAL_OPS = opKey<IntervalCallback>('interval callback')
@@ -95,13 +98,15 @@ function runIntervalCallbacks(task: Task, range: NotifierRange): number {
   const seq = rangeSeq(task, range)
   let result = 0
   for (let sub = firstSubscription(task, mm, first, last); sub !== 0; sub = nextSubscription(task, mm, sub, first, last)) {
-    const stopped = lookupOp(task, INTERVAL_OPS, subOps(task, sub))(task, sub, range, seq)
-    probe(task, PROBE.callbackDone, sub, range, stopped ? 1 : 0, seq)
-    if (stopped) continue
+    const answer = lookupOp(task, INTERVAL_OPS, subOps(task, sub))(task, sub, range, seq)
+    probe(task, PROBE.callbackDone, sub, range, answer === false ? 0 : 1, seq)
+    if (typeof answer === 'number') oweSecondPass(task, range, sub, answer)
+    if (answer !== false) continue
     if (rangeBlockable(task, range)) violation(task, 'CON', 'a callback refused an invalidation that may block')
     result = -EAGAIN
     break
   }
+  runSecondPasses(task, range)
   return result
 }
 

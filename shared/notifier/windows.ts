@@ -3,17 +3,19 @@
  * `windows` region, a small stack per actor, because pairs nest (a zap that splits a huge page) and because a dispatcher,
  * the oracles and reports read them from other threads.
  *
- *   record, one line
- *   word   0    1       2      3       4       5       6     7       8       9       10       11 .. 15
- *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+---------+
- *        | MM | START | LAST | EVENT | FLAGS | OWNER | SEQ | STATE | ACTOR | INDEX | BIRTHS | pad     |
- *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+---------+
+ *   record, two lines
+ *   word   0    1       2      3       4       5       6     7       8       9       10       11     16 .......... 31
+ *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+------+---------------+
+ *        | MM | START | LAST | EVENT | FLAGS | OWNER | SEQ | STATE | ACTOR | INDEX | BIRTHS | OWED | 8 x SUB, TOKEN |
+ *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+------+---------------+
  *
  *   START, LAST   page numbers, inclusive. All but SEQ and STATE are written once, before STATE leaves PREPARED.
  *   FLAGS         BLOCKABLE: callbacks may sleep.
  *   OWNER         cookie of the driver that causes it (migrate, exclusive), 0 otherwise.
  *   SEQ           sequence handed to the callbacks; odd. Written by start.
  *   INDEX, BIRTHS of the mm's classic notifiers when it was opened (notifier/classic.ts). Private to the actor.
+ *   OWED          second passes that are owed to subscribers, and for each the subscription and what it answered
+ *                 (notifier/secondpass.ts). Private to whoever runs the callbacks.
  *   STATE         FREE -> PREPARED (rangeInit) -> OPEN (start) -> FREE (end, or a refused start). Atomic: oracles read it.
  */
 import { regionAt } from '../memory/regions.ts'
@@ -23,12 +25,13 @@ import { quietLoad, quietStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
 import type { Mm } from './mmhead.ts'
+import type { Sub } from './subscriptions.ts'
 
 export type NotifierRange = WordAt & { readonly brand: 'notifier-range' }
 
 /** Deepest nesting: exit inside a callback that frees, plus a split inside a zap, with room to spare. */
 export const WINDOWS_PER_ACTOR = 6
-export const WINDOW_WORDS = LINE_WORDS
+export const WINDOW_WORDS = 2 * LINE_WORDS
 
 const MM = 0
 const START = 1
@@ -41,6 +44,10 @@ const STATE = 7
 const ACTOR = 8
 const INDEX = 9
 const BIRTHS = 10
+const OWED = 11
+const OWED_SLOTS = LINE_WORDS
+/** One for each device that a machine can have: a device mirrors an address space once. */
+const MAX_OWED = LINE_WORDS / 2
 
 export const RANGE_BLOCKABLE = 1
 
@@ -62,6 +69,7 @@ export function rangeInit(task: Task, mm: Mm, start: number, last: number, event
   words[range + FLAGS] = 0
   words[range + OWNER] = owner
   words[range + SEQ] = 0
+  words[range + OWED] = 0
   words[range + ACTOR] = words[record + ORIGIN] as number
   quietStore(task, range + STATE, PREPARED)
   words[record + WINDOW_DEPTH] = depth + 1
@@ -130,6 +138,30 @@ export function rangeIndex(task: Task, range: NotifierRange): number {
 
 export function rangeBirths(task: Task, range: NotifierRange): number {
   return task.words[range + BIRTHS] as number
+}
+
+/** Notes that `sub` is owed a second pass with `token`. False when there is no slot left. */
+export function rangeOwe(task: Task, range: NotifierRange, sub: Sub, token: number): boolean {
+  const { words } = task
+  const owed = words[range + OWED] as number
+  if (owed === MAX_OWED) return false
+  words[range + OWED_SLOTS + owed * 2] = sub
+  words[range + OWED_SLOTS + owed * 2 + 1] = token
+  words[range + OWED] = owed + 1
+  return true
+}
+
+/** Second passes owed. */
+export function rangeOwed(task: Task, range: NotifierRange): number {
+  return task.words[range + OWED] as number
+}
+
+export function rangeOwedSub(task: Task, range: NotifierRange, i: number): Sub {
+  return task.words[range + OWED_SLOTS + i * 2] as Sub
+}
+
+export function rangeOwedToken(task: Task, range: NotifierRange, i: number): number {
+  return task.words[range + OWED_SLOTS + i * 2 + 1] as number
 }
 
 /** Actor that raised the invalidation. */

@@ -35,6 +35,10 @@ export const STAT = {
   savedByRetry: 13,
   /** Close calls: a device TLB flush that had to wait for an access in flight. */
   savedByShootdown: 14,
+  /** Second passes of invalidations: work that a first pass had begun. */
+  secondPasses: 15,
+  /** Those of them that shared their invalidation with another: they were under way at the same time. */
+  overlappedPasses: 16,
 } as const
 export type StatName = keyof typeof STAT
 export const STAT_NAMES = Object.keys(STAT) as StatName[]
