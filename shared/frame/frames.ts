@@ -294,6 +294,11 @@ export function frameWaitUnlocked(task: Task, frame: Frame): void {
 }
 
 /** Does this actor hold the frame lock? */
+/** Does somebody hold the frame lock? Old as soon as it is heard. */
+export function frameIsLocked(task: Task, frame: Frame): boolean {
+  return ownerOf(task, countedAt(task, frame) + LOCK) >= 0
+}
+
 export function frameLockedByMe(task: Task, frame: Frame): boolean {
   return ownerOf(task, countedAt(task, frame) + LOCK) === task.id
 }

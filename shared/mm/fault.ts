@@ -5,16 +5,25 @@
  * The caller holds MMAP_SEM (read is enough) and has found the area. The entry is looked at again under the leaf lock before
  * it is changed: another fault may have been faster.
  */
-import { FRAME_ANON, FRAME_DIRTY, FRAME_EXCLUSIVE, frameSetMapping, NO_FRAME } from '../frame/frames.ts'
+import {
+  FRAME_ANON,
+  FRAME_DIRTY,
+  FRAME_EXCLUSIVE,
+  frameIsLocked,
+  frameSetMapping,
+  frameWaitUnlocked,
+  NO_FRAME,
+} from '../frame/frames.ts'
 import { frameAllocZeroed, framePut, ZERO_FRAME } from '../frame/zones.ts'
 import type { WordAt } from '../memory/words.ts'
-import { mmapSem } from '../notifier/mmhead.ts'
+import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { atomicLoad, atomicOr } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { assertHeld } from '../sync/held.ts'
+import { upRead } from '../sync/rwsem.ts'
 import { writeProtectFault } from './cow.ts'
 import { devicePrivateFault } from './devicefault.ts'
 import { restoreExclusive } from './exclusive.ts'
@@ -38,16 +47,27 @@ import {
   unlockLeaf,
   unlockPmd,
 } from './pagetable.ts'
-import { makePte, PTE_DIRTY, PTE_KIND, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG, pteKind, ptePresent, pteWritable } from './pte.ts'
+import {
+  makePte,
+  PTE_DIRTY,
+  PTE_KIND,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  pteFrame,
+  pteKind,
+  ptePresent,
+  pteWritable,
+} from './pte.ts'
 import { swapIn } from './swap.ts'
 import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaIsAnonymous, vmaMm, vmaOwner } from './vma.ts'
 import { prepareOwner } from './vmalink.ts'
 
 /**
  * Serves a fault on page `vpn` of `vma`, for writing if `write`. Rights were checked by the caller against the area.
- * MMAP_SEM held and not dropped.
+ * MMAP_SEM held and not dropped, unless the caller lets it be given up (`mayDrop`, held for reading) and the answer is `retry`.
  */
-export function handleFault(task: Task, vma: Vma, vpn: number, write: boolean): number {
+export function handleFault(task: Task, vma: Vma, vpn: number, write: boolean, mayDrop = false): number {
   assertHeld(task, mmapSem(vmaMm(task, vma)), 'mmap_sem')
   tick(task)
   const mm = vmaMm(task, vma)
@@ -60,6 +80,7 @@ export function handleFault(task: Task, vma: Vma, vpn: number, write: boolean): 
       continue
     }
     const entry = spot === NO_TABLE ? 0 : get(task, entryAt(spot as Table, LEAF_LEVEL, vpn))
+    if (entry !== 0 && mayDrop && isHeldElsewhere(task, entry)) return waitWithoutMmapSem(task, mm, spot as Table, entry)
     if (entry !== 0) return entryFault(task, vma, vpn, write, spot as Table, entry)
     if (spot !== NO_TABLE) unlockLeaf(task, spot as Table)
     else {
@@ -71,6 +92,22 @@ export function handleFault(task: Task, vma: Vma, vpn: number, write: boolean): 
     if (skipMissing(task, root, vpn) !== vpn) return FAULT.oom
     // Another fault has mapped 2 MiB here meanwhile: look again.
   }
+}
+
+/** Is the entry's frame, or swap slot, on its way somewhere, so that the fault would wait for it? */
+function isHeldElsewhere(task: Task, entry: number): boolean {
+  return !ptePresent(entry) && pteKind(entry) !== PTE_KIND.protNone && frameIsLocked(task, pteFrame(entry))
+}
+
+/**
+ * Waits for whoever has the frame of an entry, without mmap_sem: a munmap need not wait for a migration or a disk. Comes with the leaf
+ * locked. It takes no reference, as in waitForMigration: the frame may be another page's by now, and then the wait was for nothing.
+ */
+function waitWithoutMmapSem(task: Task, mm: Mm, leaf: Table, entry: number): number {
+  unlockLeaf(task, leaf)
+  upRead(task, mmapSem(mm))
+  frameWaitUnlocked(task, pteFrame(entry))
+  return FAULT.retry
 }
 
 /** Nothing is there, not even a table. A FAULT value or TRY_SMALL. */
