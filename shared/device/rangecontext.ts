@@ -23,6 +23,7 @@ import {
   rangeSetOwner,
 } from '../hmm/range.ts'
 import { rangeFault, rangeSnapshot } from '../hmm/rangefault.ts'
+import { rangeFaultUnlocked } from '../hmm/unlocked.ts'
 import { readBegin, readRetry, subLastOrigin } from '../notifier/subscriptions.ts'
 import { get } from '../seam/plain.ts'
 import { countStat, maxStat, STAT } from '../seam/stats.ts'
@@ -83,6 +84,16 @@ export class RangeContext {
 
   rangeFault(range: Range): number {
     return rangeFault(this.task, range)
+  }
+
+  /**
+   * rangeWait, mmap_sem, rangeFault, and again while it is spoilt, for at most `timeoutMs` (0: for ever). Neither mmap_sem nor the
+   * update lock is held. -EBUSY: too late; -EINTR: killed; -EFAULT also for a dead mirror. Then rangeValid, as ever.
+   */
+  rangeFaultUnlocked(range: Range, timeoutMs: number): number {
+    const mirror = rangeMirror(this.task, range)
+    let chain = 0
+    return rangeFaultUnlocked(this.task, range, timeoutMs, () => this.countRetry(mirror, ++chain))
   }
 
   rangeSnapshot(range: Range): number {

@@ -4,7 +4,8 @@
  *
  *   invalidate      lock, setSeq, unmap with TLB flush, unlock
  *   two passes      lock, setSeq, unmap, begin the flush, unlock; then wait for it: several devices flush at the same time
- *   serviceFault    the loop of a driver (hmm/range.ts) for the page that faulted
+ *   serviceFault    the loop of a driver (hmm/protocol.ts) for the page that faulted; in era unlocked-timeout its first half is one
+ *                   call, which gives mmap_sem up while it waits
  *
  * A fault that is still collided with after HMM_RANGE_DEFAULT_TIMEOUT is left to the replay: the hardware asks again.
  */
@@ -29,7 +30,8 @@ export const SVM_FORMAT: PfnFormat = { valid: 1n << 63n, write: 1n << 62n, error
 const RANGE_WORD = 0
 
 /** How long one fault may be retried before it is left to the hardware (kernel: HMM_RANGE_DEFAULT_TIMEOUT, 1000 ms). */
-const RETRY_BUDGET_NS = 1_000_000_000
+const RETRY_BUDGET_MS = 1000
+const NS_PER_MS = 1_000_000
 
 export default defineDriver({
   name: 'svm',
@@ -91,12 +93,9 @@ export function serveWith(
 
 /** The loop of a driver. 0: installed, or left to the replay. Not with the update lock held. */
 function fill(dev: DeviceContext, mirror: Mirror, range: Range): number {
-  const giveUpNs = dev.nowNs() + RETRY_BUDGET_NS
+  const giveUpNs = dev.nowNs() + RETRY_BUDGET_MS * NS_PER_MS
   for (let chain = 1; ; chain++) {
-    if (!dev.rangeWait(range)) return -EFAULT
-    dev.mmapReadLock(mirror)
-    const filled = dev.rangeFault(range)
-    dev.mmapReadUnlock(mirror)
+    const filled = dev.era === 'unlocked-timeout' ? dev.rangeFaultUnlocked(range, RETRY_BUDGET_MS) : read(dev, mirror, range)
     if (filled < 0 && filled !== -EBUSY) return filled
     if (filled >= 0) {
       dev.lock(mirror)
@@ -110,4 +109,13 @@ function fill(dev: DeviceContext, mirror: Mirror, range: Range): number {
     dev.countRetry(mirror, chain)
     if (dev.nowNs() > giveUpNs) return 0
   }
+}
+
+/** One look at the CPU page table, with mmap_sem held for as long as it takes. -EBUSY when it was spoilt. */
+function read(dev: DeviceContext, mirror: Mirror, range: Range): number {
+  if (!dev.rangeWait(range)) return -EFAULT
+  dev.mmapReadLock(mirror)
+  const filled = dev.rangeFault(range)
+  dev.mmapReadUnlock(mirror)
+  return filled
 }

@@ -47,6 +47,8 @@ const PROTOCOLS: Readonly<Partial<Record<Era, Protocol>>> = {
   sequence: SEQUENCE,
   // The two passes lie below this, in the walk over the subscribers (notifier/secondpass.ts).
   'two-pass': SEQUENCE,
+  // The difference is how a range is filled (hmm/unlocked.ts).
+  'unlocked-timeout': SEQUENCE,
 }
 
 /** Eras that this build has. */

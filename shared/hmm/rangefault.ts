@@ -61,6 +61,8 @@ import {
 const NEEDS_NOTHING = 0
 const NEEDS_READ = 1
 const NEEDS_WRITE = 2
+/** Inside the walk: it is over, and mmap_sem is gone. No errno, and not 0, which means to walk on. */
+const DROPPED = 1
 
 /**
  * Fills every entry, faulting pages as requested. Returns the number of pages; -EBUSY when the range was invalidated
@@ -70,6 +72,14 @@ const NEEDS_WRITE = 2
  */
 export function rangeFault(task: Task, range: Range): number {
   return walker.run(task, range, true)
+}
+
+/** Answer of rangeFaultDroppable: mmap_sem was given up while somebody had a page, and is not held any more. */
+export const MMAP_SEM_DROPPED = 0
+
+/** As rangeFault, but may give mmap_sem up to wait, and answers MMAP_SEM_DROPPED then. mmap_sem held for reading. */
+export function rangeFaultDroppable(task: Task, range: Range): number {
+  return walker.run(task, range, true, true)
 }
 
 /** As rangeFault, without faulting anything: a picture of the CPU page table. */
@@ -87,16 +97,18 @@ class Walker {
   private task!: Task
   private range!: Range
   private faulting = false
+  private mayDrop = false
   /** Zone of the device whose own memory counts as there; 0 for none. */
   private owner = 0
   /** First page not filled yet. Entries before it are output, from it on still requests. */
   private at = 0
 
-  run(task: Task, range: Range, faulting: boolean): number {
+  run(task: Task, range: Range, faulting: boolean, mayDrop = false): number {
     assertHeld(task, mmapSem(rangeMm(task, range)), 'mmap_sem')
     this.task = task
     this.range = range
     this.faulting = faulting
+    this.mayDrop = mayDrop
     this.owner = rangeOwner(task, range)
     this.encoding.load(task, rangeEncodingAt(range))
     const request = rangeDefaultAt(range)
@@ -111,6 +123,7 @@ class Walker {
       tick(task)
       if (protocolOf(task).disturbed(task, range)) return -EBUSY
       const result = this.walkArea(last)
+      if (result === DROPPED) return MMAP_SEM_DROPPED
       if (result !== 0) return result
     }
     return last - first + 1
@@ -255,7 +268,8 @@ class Walker {
     // Checked before faulting: a fault that cannot give what was asked would be repeated for ever.
     if (write && (vmaFlags(task, vma) & VM_WRITE) === 0) return -EPERM
     for (let page = this.at; page <= end; page++) {
-      const result = handleFault(task, vma, page, write)
+      const result = handleFault(task, vma, page, write, this.mayDrop)
+      if (result === FAULT.retry) return DROPPED
       if (result === FAULT.oom) return -ENOMEM
       if (result !== FAULT.done) return -EFAULT
     }
