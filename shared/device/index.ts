@@ -3,11 +3,11 @@
  */
 
 export type { Frame } from '../frame/frames.ts'
+export type { DmaPage } from '../frame/iommu.ts'
 export { LINUX_FORMAT, type PfnFormat } from '../hmm/encoding.ts'
 export { type Migration, SELECT_DEVICE_PRIVATE, SELECT_SYSTEM } from '../hmm/migratevma.ts'
 export type { Mirror } from '../hmm/mirror.ts'
 export {
-  type DmaPage,
   MIRROR_DIRTY,
   MIRROR_WRITE,
   type MirrorPte,
@@ -17,11 +17,13 @@ export {
 } from '../hmm/mirrorpte.ts'
 export type { Range } from '../hmm/range.ts'
 export * from '../memory/errno.ts'
+export type { GupRange } from '../mm/guprange.ts'
 export type { Vma } from '../mm/vma.ts'
 export { eventName, NOTIFY, type NotifyEvent } from '../notifier/events.ts'
 export type { Mm } from '../notifier/mmhead.ts'
 export type { NotifierRange } from '../notifier/windows.ts'
 export { DeviceContext } from './context.ts'
 export { type DeviceFault, type Driver, defineDriver, type IoctlRequest, type IoctlResult, type WorkItem } from './contract.ts'
+export type { DmaContext } from './dmacontext.ts'
 export { DEVICE_ACCESS } from './faultbuffer.ts'
 export type { Area, DeviceMemory } from './memory.ts'

@@ -28,6 +28,7 @@ import { readBegin, readRetry, subLastOrigin } from '../notifier/subscriptions.t
 import { get } from '../seam/plain.ts'
 import { countStat, maxStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
+import { DmaContext } from './dmacontext.ts'
 import { DeviceMemory } from './memory.ts'
 
 /** The calls about ranges; DeviceContext adds the others. */
@@ -38,12 +39,15 @@ export class RangeContext {
   readonly device: number
   /** The device's own memory, and migration. */
   readonly memory: DeviceMemory
+  /** Pages by I/O page numbers. */
+  readonly dma: DmaContext
   private readonly encoding = new Encoding()
 
   constructor(task: Task, device: number) {
     this.task = task
     this.device = device
     this.memory = new DeviceMemory(task, device)
+    this.dma = new DmaContext(task, device)
   }
 
   /** Which protocol the machine's drivers run on. */

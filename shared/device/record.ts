@@ -12,10 +12,11 @@
  *   FLUSH_GEN   bumped by every device TLB flush. Behind it FLUSHES: flushes begun and not ended (device/devicetlb.ts). Atomic.
  *   REPLAY      bumped when the service has handled faults: the engine's waiting accesses try again. Atomic.
  *   STAMP       faults the engine has raised: their age. Private to the engine.
- *   contexts    accesses in flight (device/contexts.ts).
+ *   contexts    accesses in flight (device/contexts.ts). Behind them the device's IOMMU (frame/iommu.ts).
  *   driver's    words of the driver for the device as a whole; guarded by whatever rule the driver states.
  */
 
+import { IOMMU_WORDS, type Iommu } from '../frame/iommu.ts'
 import { type Mirror, mirrorGetUnlessGone, mirrorMm, NO_MIRROR } from '../hmm/mirror.ts'
 import { regionAt, regionWords } from '../memory/regions.ts'
 import type { WordAt } from '../memory/words.ts'
@@ -49,7 +50,8 @@ const CONTEXTS_AT = DRIVER_WORDS_AT + DEVICE_DRIVER_WORDS
 /** Accesses an engine has in flight at once: one fault of each can wait in the fault buffer. */
 export const CONTEXTS = 64
 export const CONTEXT_WORDS = 8
-const RINGS_AT = CONTEXTS_AT + CONTEXTS * CONTEXT_WORDS
+const IOMMU_AT = CONTEXTS_AT + CONTEXTS * CONTEXT_WORDS
+const RINGS_AT = IOMMU_AT + IOMMU_WORDS
 
 /** Fault buffer: 64 entries, as small GPUs have per context group; a fault that finds it full is raised again after a replay. */
 export const FAULT_SLOTS = 64
@@ -144,6 +146,10 @@ export function flushesBegunAt(task: Task, device: number): WordAt {
 
 export function replayAt(task: Task, device: number): WordAt {
   return deviceAt(task, device) + REPLAY
+}
+
+export function deviceIommu(task: Task, device: number): Iommu {
+  return (deviceAt(task, device) + IOMMU_AT) as Iommu
 }
 
 export function contextAt(task: Task, device: number, context: number): WordAt {

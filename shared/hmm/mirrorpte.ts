@@ -17,13 +17,12 @@
  * without it. So everybody changes an entry by atomic read-modify-write.
  */
 import type { Frame } from '../frame/frames.ts'
+import type { DmaPage } from '../frame/iommu.ts'
 
 /** A page entry. */
 export type MirrorPte = number & { readonly brand: 'mirror-pte' }
 /** A directory entry: word index of a child directory, 0 = none. */
 export type MirrorPde = number & { readonly brand: 'mirror-pde' }
-/** A page as the device's bus sees it. */
-export type DmaPage = number & { readonly brand: 'dma-page' }
 
 export const MIRROR_VALID_DEV = 1 << 0
 export const MIRROR_VALID_DMA = 1 << 1
