@@ -15,10 +15,11 @@
  */
 import { fileURLToPath } from 'node:url'
 import { Journal, type JournalEntry } from '../shared/actor/journal.ts'
+import type { Era } from '../shared/hmm/era.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import { type RunReport, Runs } from '../src/explore/runs.ts'
 import { type Prepared, prepareActors, prepareScenario } from '../src/explore/subjects.ts'
-import { parseConcurrent } from '../src/scenario/concurrent.ts'
+import { inEra, parseConcurrent } from '../src/scenario/concurrent.ts'
 import { type BenchResult, ofSamples, relativeTo } from './measure.ts'
 
 /** The scenario that is explored. */
@@ -57,12 +58,15 @@ export interface ExploreBenchOptions {
   readonly warmUp?: number
   /** In the place of the benchmark's own scenario. */
   readonly scenario?: string
+  /** Default: what the scenario says. */
+  readonly era?: Era
 }
 
 /** Runs the benchmark. Throws HmmError where it was not what it should be. */
 export async function exploreBench(options: ExploreBenchOptions = {}): Promise<BenchResult[]> {
   const { schedules = 5000, warmUp = 2000, scenario = FIVE_ACTORS } = options
-  const prepared = prepareScenario(parseConcurrent('bench/explore.ts', scenario))
+  const parsed = parseConcurrent('bench/explore.ts', scenario)
+  const prepared = prepareScenario(options.era === undefined ? parsed : inEra(parsed, options.era))
   const results: BenchResult[] = []
   for (const strategy of STRATEGIES) results.push(await strategyResult(prepared, strategy, schedules, warmUp))
   const [first, ...others] = results as [BenchResult, ...BenchResult[]]

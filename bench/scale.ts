@@ -13,6 +13,7 @@ import { attachDevice, detachDevice } from '../shared/device/attach.ts'
 import { DeviceContext } from '../shared/device/context.ts'
 import { registerDriver } from '../shared/device/registry.ts'
 import svm, { SVM_FORMAT } from '../shared/drivers/svm.ts'
+import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import type { Mirror } from '../shared/hmm/mirror.ts'
 import { PAGE_WORDS } from '../shared/memory/words.ts'
 import { mmPut } from '../shared/mm/exit.ts'
@@ -31,15 +32,16 @@ const RW = VM_READ | VM_WRITE
 
 export interface ScaleOptions {
   readonly seconds?: number
+  readonly era?: Era
   readonly pages?: readonly number[]
   readonly areas?: readonly number[]
 }
 
 /** Runs the benchmark; the first result of each series is what the others are compared with. */
 export function scale(options: ScaleOptions = {}): BenchResult[] {
-  const seconds = options.seconds ?? 0.5
-  const pages = (options.pages ?? [512, 4096, 32768, 262144]).map((n) => pagesCase(n, seconds))
-  const areas = (options.areas ?? [64, 512, 4096]).map((n) => areasCase(n, seconds))
+  const { seconds = 0.5, era = DEFAULT_ERA } = options
+  const pages = (options.pages ?? [512, 4096, 32768, 262144]).map((n) => pagesCase(n, seconds, era))
+  const areas = (options.areas ?? [64, 512, 4096]).map((n) => areasCase(n, seconds, era))
   const series = [pages, areas].flatMap((one) =>
     one.map((result, i) => (i === 0 ? result : relativeTo(result, one[0] as BenchResult))),
   )
@@ -53,8 +55,8 @@ function copyPage(seconds: number): BenchResult {
 }
 
 /** All pages in one area, present; successive operations mirror successive ranges. */
-function pagesCase(pages: number, seconds: number): BenchResult {
-  const bench = open(pages * 4096 * 1.6 + 32 * 2 ** 20)
+function pagesCase(pages: number, seconds: number, era: Era): BenchResult {
+  const bench = open(pages * 4096 * 1.6 + 32 * 2 ** 20, era)
   bench.map(BASE, pages)
   let at = 0
   const result = measure({ name: `scale/pages/${pages}`, pages: RANGE_PAGES, seconds }, () => {
@@ -66,9 +68,9 @@ function pagesCase(pages: number, seconds: number): BenchResult {
 }
 
 /** Small areas with alternating rights, so that they do not merge; one range of 512 pages across 64 of them is mirrored. */
-function areasCase(areas: number, seconds: number): BenchResult {
+function areasCase(areas: number, seconds: number, era: Era): BenchResult {
   const each = 8
-  const bench = open(areas * each * 4096 * 2 + 64 * 2 ** 20)
+  const bench = open(areas * each * 4096 * 2 + 64 * 2 ** 20, era)
   const start = BASE
   for (let i = 0; i < areas; i++) bench.map(start + i * each, each, i % 2 === 0 ? RW : RW | 4)
   const middle = start + Math.floor((areas * each - RANGE_PAGES) / 2 / each) * each
@@ -83,7 +85,7 @@ interface Bench {
   close(): void
 }
 
-function open(bytes: number): Bench {
+function open(bytes: number, era: Era): Bench {
   const { buffer } = layMachine(
     {
       cpus: 1,
@@ -91,6 +93,7 @@ function open(bytes: number): Bench {
       devices: 1,
       bytes: Math.ceil(bytes / 65536) * 65536,
       notify: 'inline',
+      era,
       checked: false,
       noise: 0,
       seed: 1,

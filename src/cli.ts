@@ -38,6 +38,7 @@ async function main(): Promise<number> {
     .description('run sequential scenario files; compare with the recorded answer where the file has one')
     .argument('<files...>', 'scenario files, or folders of them')
     .addOption(jobsOption('machines at work at once (default: one for each core, if there are files enough)'))
+    .addOption(eraOption())
     .addOption(notifyOption())
     .addOption(enginesOption())
     .addOption(seedOption())
@@ -79,6 +80,7 @@ async function main(): Promise<number> {
     .description('run concurrent scenarios under a scheduler that chooses every interleaving')
     .argument('[scenarios...]', 'concurrent scenario files; none with --bug: the race has its own')
     .option('--bug <id>', 'puts a known race in (hmm bugs lists them)')
+    .addOption(eraOption())
     .addOption(
       new Option('--strategy <name>', 'who chooses (default: pct, or what suits the bug)').choices([
         'pct',
@@ -155,6 +157,7 @@ async function main(): Promise<number> {
     .description('latency percentiles and throughput, with what they are compared to measured in the same run')
     .argument('[names...]', 'benchmarks; all of them without a name')
     .option('--quick', 'a tenth of the work: to see that it runs, not how fast')
+    .addOption(eraOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

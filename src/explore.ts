@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os'
 import type { Counts } from '../shared/actor/tally.ts'
+import type { Era } from '../shared/hmm/era.ts'
 import { pctBound } from '../shared/sched/pct.ts'
 import type { Strategy } from '../shared/sched/strategy.ts'
 import { HmmError } from '../shared/seam/error.ts'
@@ -18,12 +19,14 @@ import { type ForeignActors, readScenario } from './explore/subjects.ts'
 import { deal } from './pool/dealing.ts'
 import { raceById, subjectOf } from './races/index.ts'
 import { searchOf } from './races/race.ts'
-import type { ConcurrentScenario } from './scenario/concurrent.ts'
+import { type ConcurrentScenario, inEra } from './scenario/concurrent.ts'
 
 /** How to explore, whatever the subject. */
 export interface SearchOptions {
   /** A known race to put in: its driver, or its edit of the core. Without a subject its own is explored. */
   readonly bug?: string
+  /** Which protocol the drivers run on, whatever the scenarios say. */
+  readonly era?: Era
   /** Default pct. */
   readonly strategy?: 'random' | 'pct' | 'dfs' | 'dpor'
   /** pct: ordering constraints of the bugs it looks for. Default 3. */
@@ -152,7 +155,8 @@ async function exploreSubjects(
   given: readonly CampaignSubject[],
   asked: SearchOptions & Pick<CampaignOptions, 'onResult'>,
 ): Promise<CampaignResult> {
-  const { options, subjects } = await withBug(given, asked)
+  const { options, subjects: plain } = await withBug(given, asked)
+  const subjects = options.era === undefined ? plain : plain.map((subject) => subjectInEra(subject, options.era as Era))
   const strategy = strategyOf(options)
   const { shard = { index: 0, of: 1 }, signal } = options
   whole(shard.of, 'the number of shards', 1, 1_000_000)
@@ -234,6 +238,11 @@ async function runHere(campaign: Campaign, lane: Lane): Promise<void> {
   } finally {
     await lane.close()
   }
+}
+
+function subjectInEra(subject: CampaignSubject, era: Era): CampaignSubject {
+  if ('actors' in subject) throw new HmmError('HMM_ERR_USAGE', 'a protocol of its own has no drivers, and so no era')
+  return { scenario: inEra(subject.scenario, era) }
 }
 
 /** What is not asked for otherwise is the race's own: its subject, and the search that suits it. */

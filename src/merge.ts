@@ -175,6 +175,8 @@ function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
       longest_retry_chain: Math.max(...documents.map((one) => one.longest_retry_chain)),
       invalidations: sum((one) => one.invalidations),
       migrations: sum((one) => one.migrations),
+      second_passes: sum((one) => one.second_passes),
+      overlapped_passes: sum((one) => one.overlapped_passes),
       close_calls: Object.fromEntries(oracles.map((oracle) => [oracle, sum(({ close_calls }) => close_calls[oracle] ?? 0)])),
       latency: {},
       violations: documents.flatMap(({ violations }) => violations),

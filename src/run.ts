@@ -3,6 +3,7 @@
  * recorded, and after each file an audit that everything came back.
  */
 import { availableParallelism } from 'node:os'
+import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import { readScenario, scenarioFiles } from './run/files.ts'
@@ -13,6 +14,8 @@ import type { SequentialScenario } from './scenario/parse.ts'
 
 export interface RunOptions {
   readonly notify?: 'dispatcher' | 'inline'
+  /** Which protocol the drivers run on. Default `sequence`; answers that a CPU sees are the same in all that the drivers run on. */
+  readonly era?: Era
   /** Engine workers alive in each machine, 1 to 8. Default 2, one for each device that a scenario can name. */
   readonly engines?: number
   readonly seed?: number
@@ -33,7 +36,7 @@ const WORTH_A_MACHINE = 200
 export async function run(paths: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const began = hostNowNs()
   const cores = availableParallelism()
-  const { notify = 'dispatcher', engines = DEFAULT_ENGINES, seed = 1, signal } = options
+  const { notify = 'dispatcher', era = DEFAULT_ERA, engines = DEFAULT_ENGINES, seed = 1, signal } = options
   if (options.jobs !== undefined) checkWhole('jobs', options.jobs, MAX_JOBS)
   checkWhole('engines', engines, MAX_ENGINES)
   const scenarios = scenarioFiles(paths).map(readScenario)
@@ -41,7 +44,7 @@ export async function run(paths: readonly string[], options: RunOptions = {}): P
     options.jobs === undefined
       ? Math.max(1, Math.min(cores, Math.floor(scenarios.length / WORTH_A_MACHINE)))
       : Math.min(options.jobs, Math.ceil(scenarios.length / CHUNK))
-  const setup: LaneSetup = { notify, engines, seed, cores: Math.max(1, Math.floor(cores / jobs)) }
+  const setup: LaneSetup = { notify, era, engines, seed, cores: Math.max(1, Math.floor(cores / jobs)) }
   const files: FileResult[] = []
   const onResult = (bare: FileResult, index: number) => {
     const result = inItsFile(bare, scenarios[index] as SequentialScenario)
@@ -51,7 +54,7 @@ export async function run(paths: readonly string[], options: RunOptions = {}): P
   if (jobs === 1) await runHere(scenarios, setup, onResult, signal)
   else await spread(scenarios, { jobs, setup, onResult, signal })
   const seconds = Math.round((hostNowNs() - began) / 1e6) / 1e3
-  return { notify, engines, seed, seconds, interrupted: files.length < scenarios.length, ...countFiles(files) }
+  return { notify, era, engines, seed, seconds, interrupted: files.length < scenarios.length, ...countFiles(files) }
 }
 
 async function runHere(

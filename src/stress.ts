@@ -79,6 +79,9 @@ export interface StressResult {
   readonly longest_retry_chain: number
   readonly invalidations: number
   readonly migrations: number
+  /** Era two-pass: flushes that were begun in a first pass and waited for in a second; those that shared their invalidation. */
+  readonly second_passes: number
+  readonly overlapped_passes: number
   readonly close_calls: Readonly<Record<string, number>>
   readonly latency: Readonly<Record<string, Latency>>
   readonly violations: readonly Violation[]
@@ -211,6 +214,8 @@ function totals(machine: Machine) {
     longest_retry_chain: stat('longestRetryChain'),
     invalidations: stat('invalidations'),
     migrations: stat('migrations'),
+    second_passes: stat('secondPasses'),
+    overlapped_passes: stat('overlappedPasses'),
     close_calls: { PG: stat('savedByRetry') + stat('savedByShootdown') },
     latency,
   }

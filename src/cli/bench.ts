@@ -1,5 +1,6 @@
 /** `hmm bench`: percentiles and throughput as a table, and as a document. */
 import type { BenchResult } from '../../bench/measure.ts'
+import type { Era } from '../../shared/hmm/era.ts'
 import { bench } from '../bench.ts'
 import { document } from '../documents.ts'
 import { duration, EXIT, grouped, interruptSignal, Output } from './output.ts'
@@ -7,6 +8,7 @@ import { duration, EXIT, grouped, interruptSignal, Output } from './output.ts'
 export interface BenchFlags {
   readonly json?: string
   readonly quick?: boolean
+  readonly era?: Era
 }
 
 export async function benchVerb(names: readonly string[], flags: BenchFlags): Promise<number> {
@@ -15,6 +17,7 @@ export async function benchVerb(names: readonly string[], flags: BenchFlags): Pr
   const report = await bench({
     names,
     quick: flags.quick === true,
+    ...(flags.era === undefined ? {} : { era: flags.era }),
     signal,
     onResults: (name, results) => {
       for (const line of tableOf(name, results)) output.say(line)

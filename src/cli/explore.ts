@@ -1,6 +1,7 @@
 /** `hmm explore`: controlled schedules of concurrent scenarios; on a find, the interleaving and a way to see it again. */
 import { writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import type { Era } from '../../shared/hmm/era.ts'
 import { HmmError } from '../../shared/seam/error.ts'
 import { document } from '../documents.ts'
 import { toFile } from '../explore/recording.ts'
@@ -15,6 +16,7 @@ export interface ExploreFlags {
   readonly depth?: number
   readonly preemptions?: number
   readonly bug?: string
+  readonly era?: Era
   readonly schedules?: number
   readonly shard?: string
   readonly jobs?: number
@@ -37,6 +39,7 @@ export async function exploreVerb(files: readonly string[], flags: ExploreFlags)
     ...given('depth', flags.depth),
     ...given('preemptions', flags.preemptions),
     ...given('bug', flags.bug),
+    ...given('era', flags.era),
     ...given('jobs', flags.jobs),
     seed: flags.seed,
     shrink: flags.shrink,

@@ -1,4 +1,5 @@
 /** `hmm run`: scenario files against the recorded kernel. */
+import type { Era } from '../../shared/hmm/era.ts'
 import { document } from '../documents.ts'
 import type { FileResult, RunResult } from '../run/result.ts'
 import { run } from '../run.ts'
@@ -8,6 +9,7 @@ export interface RunFlags {
   readonly json?: string
   readonly seed: number
   readonly notify: 'dispatcher' | 'inline'
+  readonly era?: Era
   readonly engines: number
   readonly jobs?: number
 }
@@ -17,6 +19,7 @@ export async function runVerb(files: string[], flags: RunFlags): Promise<number>
   const result = await run(files, {
     seed: flags.seed,
     notify: flags.notify,
+    ...(flags.era === undefined ? {} : { era: flags.era }),
     engines: flags.engines,
     ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
     signal: interruptSignal(),

@@ -80,6 +80,11 @@ export function stressLines(result: ShownStress): string[] {
     `  device faults   ${grouped(result.faults)} (${perSecond(result.faults)}/s)`,
     `  retries         ${grouped(result.retries)}: ${share(result.retries)} per 100 faults, ${share(result.retries_by_others)} caused by another actor; longest chain ${result.longest_retry_chain}`,
     `  invalidations   ${grouped(result.invalidations)} (${perSecond(result.invalidations)}/s)`,
+    ...(result.second_passes === 0
+      ? []
+      : [
+          `  second passes   ${grouped(result.second_passes)}: flushes waited for, ${grouped(result.overlapped_passes)} of them while another device flushed`,
+        ]),
     ...Object.entries(result.latency).map(
       ([name, l]) =>
         `  ${name.padEnd(15)} p50 ${duration(l.p50_ns)}, p90 ${duration(l.p90_ns)}, p99 ${duration(l.p99_ns)}, max ${duration(l.max_ns)}`,

@@ -6,6 +6,7 @@ import type { Answer, Problem } from '../../shared/actor/actor.ts'
 import { auditInventory, takeInventory } from '../../shared/check/references.ts'
 import { MAX_DEVICES } from '../../shared/device/record.ts'
 import { reapDeferred } from '../../shared/frame/deferred.ts'
+import { DEFAULT_ERA, type Era } from '../../shared/hmm/era.ts'
 import { driverUrl } from '../drivers.ts'
 import { RunFailure } from '../failure.ts'
 import { DEFAULT_BYTES, Machine } from '../machine.ts'
@@ -16,6 +17,7 @@ import type { FileResult } from './result.ts'
 /** The machine of a lane. Plain data: it travels to run workers. */
 export interface LaneSetup {
   readonly notify: 'dispatcher' | 'inline'
+  readonly era: Era
   /**
    * Engine workers alive. Scenarios use devices 0 and 1, whose driver answers ioctls and gives its engine nothing to do; the
    * engine takes part in grace periods, flushes and halts all the same. With 1 the second device has none; beyond 2 there are
@@ -67,7 +69,14 @@ export class Lane {
 
 /** Boots a machine for sequential scenarios: one cpu, and devices with `driver`, the kernel's test device by default. */
 export function bootScenarioMachine(setup: Partial<LaneSetup> & { readonly driver?: string } = {}): Promise<Machine> {
-  const { driver = driverUrl('mirror'), engines = SCENARIO_DEVICES, notify = 'dispatcher', seed = 1, cores } = setup
+  const {
+    driver = driverUrl('mirror'),
+    engines = SCENARIO_DEVICES,
+    notify = 'dispatcher',
+    era = DEFAULT_ERA,
+    seed = 1,
+    cores,
+  } = setup
   const devices = Math.max(SCENARIO_DEVICES, engines)
   return Machine.boot({
     cpus: 1,
@@ -79,6 +88,7 @@ export function bootScenarioMachine(setup: Partial<LaneSetup> & { readonly drive
     swapPages: SWAP_PAGES,
     bytes: MACHINE_BYTES,
     notify,
+    era,
     seed,
     ...(cores === undefined ? {} : { cores }),
   })

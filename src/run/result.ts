@@ -1,5 +1,6 @@
 /** What a run found: per file, per folder, and as a whole. Files are in the order in which they were named. */
 import { basename, dirname } from 'node:path'
+import type { Era } from '../../shared/hmm/era.ts'
 import type { SequentialScenario } from '../scenario/parse.ts'
 
 export interface FileResult {
@@ -35,6 +36,7 @@ export interface SkipReason {
 /** What `hmm run --json` prints, apart from the frame that every document has. */
 export interface RunResult {
   readonly notify: 'dispatcher' | 'inline'
+  readonly era: Era
   readonly engines: number
   readonly seed: number
   readonly seconds: number

@@ -50,6 +50,18 @@ export function parseConcurrent(file: string, text: string): ConcurrentScenario 
   return new ConcurrentParser(file, text).parse()
 }
 
+/**
+ * The same scenario in another era. Its text says so too, so that what is recorded of it is all that was run; lines keep their
+ * numbers.
+ */
+export function inEra(scenario: ConcurrentScenario, era: Era): ConcurrentScenario {
+  const line = `era ${era}`
+  const text = /^era\s.*$/m.test(scenario.text)
+    ? scenario.text.replaceAll(/^era\s.*$/gm, line)
+    : `${scenario.text.trimEnd()}\n${line}\n`
+  return parseConcurrent(scenario.file, text)
+}
+
 type Block = (place: Place, line: string) => void
 type ThreadKind = 'cpu' | 'reclaim' | 'dev'
 const THREAD_OPERATIONS = {

@@ -62,6 +62,8 @@ function stressed(seed: number, more: Partial<StressDocument> = {}): StressDocum
     longest_retry_chain: seed,
     invalidations: 50,
     migrations: 0,
+    second_passes: 0,
+    overlapped_passes: 0,
     close_calls: { PG: 3 },
     latency: { invalidation: { count: 1, p50_ns: 1, p90_ns: 1, p99_ns: 1, p999_ns: 1, max_ns: 1 } },
     violations: [],

@@ -28,7 +28,7 @@ t.test('counts', (t) => {
     ],
     files: FILES,
   })
-  const result = { ...counted, notify: 'inline', engines: 2, seed: 1, seconds: 1, interrupted: false } as const
+  const result = { ...counted, notify: 'inline', era: 'sequence', engines: 2, seed: 1, seconds: 1, interrupted: false } as const
   t.same(summaryLines(result), [
     'b          1 passed      0 failed      2 skipped',
     'a          0 passed      1 failed      1 skipped',

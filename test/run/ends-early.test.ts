@@ -7,7 +7,7 @@ import { RunFailure, run } from '../../src/index.ts'
 import { type SpreadOptions, spread } from '../../src/run/spread.ts'
 import { passing, scenarioFolder } from './scenarios.ts'
 
-const SETUP = { notify: 'dispatcher', engines: 2, seed: 1, cores: 1 } as const
+const SETUP = { notify: 'dispatcher', era: 'sequence', engines: 2, seed: 1, cores: 1 } as const
 const FILES = Array.from({ length: 60 }, (_, i) => ({ file: `${i}.scn`, lines: [{ line: 1, op: { op: 'fork' } as const }] }))
 
 /** Threads and ports that keep this thread from ending. */

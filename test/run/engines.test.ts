@@ -32,7 +32,7 @@ t.test('both devices of a scenario answer, with one engine and with four', async
     { line: 4, op: { op: 'dread', device: 0, handle: 'A', page: 0, pages: 2 }, expected: 'ok cpages=2 faults=1 values=7,8' },
   ] as const
   for (const engines of [1, 4]) {
-    const lane = new Lane({ notify: 'dispatcher', engines, seed: 1, cores: 1 })
+    const lane = new Lane({ notify: 'dispatcher', era: 'sequence', engines, seed: 1, cores: 1 })
     t.teardown(() => lane.close())
     t.same(await lane.run({ file: 'a.scn', lines }), { file: 'a.scn', ok: true }, `${engines} engines`)
   }
