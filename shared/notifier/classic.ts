@@ -52,8 +52,13 @@ export const CLASSIC_WORDS = 8
 
 /** What a subscriber implements. All may sleep, but in a range that is not blockable; none may register or unregister. */
 export interface ClassicOps {
-  /** Before entries change. False: refused, only if the range is not blockable; such a subscriber has no `end`. */
+  /**
+   * Before entries change. False: refused, only if the range is not blockable; such a subscriber has no `end`, or says that it
+   * `undoesRefusals`.
+   */
   readonly start?: (task: Task, notifier: Classic, range: NotifierRange) => boolean
+  /** A start that it refused has left no trace in it, and it is not told the end: so it may have one. */
+  readonly undoesRefusals?: boolean
   /** After they changed. */
   readonly end?: (task: Task, notifier: Classic, range: NotifierRange) => void
   /** The address space ends, or the notifier is unregistered: drop everything, make nothing new. At least once, perhaps twice. */
@@ -171,19 +176,19 @@ export function classicConcerns(task: Task, range: NotifierRange): boolean {
 export function classicStart(task: Task, range: NotifierRange): number {
   const at = mmClassic(rangeMm(task, range))
   const inside = srcuReadLock(task, at)
-  let refused = false
+  const refusers: Classic[] = []
   eachConcerned(task, at, range, (notifier, ops) => {
     const stopped = ops.start?.(task, notifier, range) ?? true
     if (stopped && ops.end !== undefined) atomicAdd(task, notifier + OPEN, 1)
     if (stopped) return
     if (rangeBlockable(task, range)) violation(task, 'CON', 'a classic notifier refused an invalidation that may block')
-    else if (ops.end !== undefined)
+    else if (ops.end !== undefined && ops.undoesRefusals !== true)
       violation(task, 'CON', 'a classic notifier that may refuse a start has an end: it cannot know whether it is told')
-    else refused = true
+    else refusers.push(notifier)
   })
-  if (refused) endOpen(task, at, range)
+  if (refusers.length > 0) endOpen(task, at, range, refusers)
   srcuReadUnlock(task, at, inside)
-  return refused ? -EAGAIN : 0
+  return refusers.length > 0 ? -EAGAIN : 0
 }
 
 /** Tells the end to those that were told the start. */
@@ -194,10 +199,10 @@ export function classicEnd(task: Task, range: NotifierRange): void {
   srcuReadUnlock(task, at, inside)
 }
 
-/** Inside a section. Who may refuse has no end. */
-function endOpen(task: Task, at: WordAt, range: NotifierRange): void {
+/** Inside a section. Those who refused this very start are not told its end. */
+function endOpen(task: Task, at: WordAt, range: NotifierRange, refusers: readonly Classic[] = []): void {
   eachConcerned(task, at, range, (notifier, ops) => {
-    if (ops.end === undefined) return
+    if (ops.end === undefined || refusers.includes(notifier)) return
     ops.end(task, notifier, range)
     assert(atomicAdd(task, notifier + OPEN, -1) > 0, 'an end follows its start')
   })

@@ -108,6 +108,26 @@ if (isMainThread) {
     t.same(leftovers(), [])
   })
 
+  t.test('one that undoes what it refuses may have an end: it is told only those of starts that it took', async (t) => {
+    const { task, leftovers } = solo()
+    const mm = createMm(task, 1)
+    const notes: string[] = []
+    let refusing = true
+    const record = notifier(task, mm, 1, {
+      undoesRefusals: true,
+      start: () => notes.push(refusing ? 'refuses' : 'starts') > 0 && !refusing,
+      end: () => notes.push('ends'),
+    })
+    t.equal(invalidate(task, mm, false), -11)
+    t.same([notes.splice(0), classicOpen(task, record)], [['refuses'], 0])
+    refusing = false
+    t.equal(invalidate(task, mm, false), 0)
+    t.same([notes.splice(0), classicOpen(task, record)], [['starts', 'ends'], 0])
+    drop(task, record)
+    mmPut(task, mm)
+    t.same(leftovers(), [])
+  })
+
   t.test('one refuses: all are asked, those with an end are told it, and nothing stays open', async (t) => {
     const { task, leftovers } = solo()
     const mm = createMm(task, 1)

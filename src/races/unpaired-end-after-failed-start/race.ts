@@ -20,6 +20,6 @@ export default defineRace(import.meta.url, {
   actors: { setup: 'setUp', threads: ['reaper', 'holder'], check: 'check', words: 32 },
   edit: {
     file: 'shared/notifier/classic.js',
-    replace: [['if (refused)\n        endOpen(task, at, range);\n', '']],
+    replace: [['if (refusers.length > 0)\n        endOpen(task, at, range, refusers);\n', '']],
   },
 })
