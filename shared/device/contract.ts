@@ -14,6 +14,7 @@
  *   invalidate      a dispatcher, or inline on    take the update lock (trylock if the      allocate, fault, take mmap_sem,
  *                   whoever changes the page      range is not blockable), wait for the     wait for a service, readBegin
  *                   table                         engine's TLB acknowledgement
+ *   release         whoever's exit it is          sleep, take the update lock               as invalidate, detach
  *   serviceFault    the device's service          sleep, fault, take locks, retry
  *   work            the device's service          as serviceFault
  *   migrateToRam    whoever touched the page      sleep, allocate, take the update lock    take mmap_sem
@@ -85,6 +86,11 @@ export interface Driver {
   invalidateStart?(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): number
   /** Second pass: ends what the first pass with this token began. Called once for each, in the order they were handed out. */
   invalidateFinish?(dev: DeviceContext, token: number): void
+  /**
+   * Era range-valid: the address space ends. When it returns, nothing may use the mirror any more; detach still follows. The pages were
+   * taken away by invalidate before (NOTIFY.release), which is all that the other eras say.
+   */
+  release?(dev: DeviceContext, mirror: Mirror): void
   /** Serves one fault. 0: replay, the access is tried again. Negative errno: the command ends with it. */
   serviceFault?(dev: DeviceContext, mirror: Mirror, fault: DeviceFault): number
   /**

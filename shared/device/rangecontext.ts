@@ -8,7 +8,7 @@ import { type Era, eraOf } from '../hmm/era.ts'
 import { type Mirror, mirrorSub } from '../hmm/mirror.ts'
 import { MIRROR_WRITE, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
 import { mirrorFill, mirrorIterator } from '../hmm/mirrortable.ts'
-import { rangeRegister, rangeUnregister, rangeValid, rangeWait } from '../hmm/protocol.ts'
+import { protocolOf, rangeRegister, rangeUnregister, rangeValid, rangeWait } from '../hmm/protocol.ts'
 import {
   createRange,
   freeRange,
@@ -24,7 +24,7 @@ import {
 } from '../hmm/range.ts'
 import { rangeFault, rangeSnapshot } from '../hmm/rangefault.ts'
 import { rangeFaultUnlocked } from '../hmm/unlocked.ts'
-import { readBegin, readRetry, subLastOrigin } from '../notifier/subscriptions.ts'
+import { subLastOrigin } from '../notifier/subscriptions.ts'
 import { get } from '../seam/plain.ts'
 import { countStat, maxStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
@@ -117,12 +117,12 @@ export class RangeContext {
 
   /** Sequence for code that works without ranges; not with the update lock held. */
   readBegin(mirror: Mirror): number {
-    return readBegin(this.task, mirrorSub(mirror))
+    return protocolOf(this.task).readBegin(this.task, mirror)
   }
 
   /** True: what was read since readBegin must not be used. With the update lock held. */
   readRetry(mirror: Mirror, seq: number): boolean {
-    return readRetry(this.task, mirrorSub(mirror), seq)
+    return protocolOf(this.task).readRetry(this.task, mirror, seq)
   }
 
   /**

@@ -4,12 +4,14 @@
  */
 
 import type { Mirror } from '../hmm/mirror.ts'
+import { MIRROR_OPS, registerHmm } from '../hmm/rangevalid.ts'
 import { EAGAIN, ENOMEM } from '../memory/errno.ts'
 import { MIGRATE_TO_RAM } from '../mm/devicefault.ts'
 import { FAULT } from '../mm/faultcode.ts'
 import { INTERVAL_OPS } from '../notifier/invalidate.ts'
 import { FINISH_OPS } from '../notifier/secondpass.ts'
 import { subCookie } from '../notifier/subscriptions.ts'
+import type { NotifierRange } from '../notifier/windows.ts'
 import { HmmError } from '../seam/error.ts'
 import { HaltSignal } from '../seam/halt.ts'
 import { lookupOp, opKey, registerOp } from '../seam/optable.ts'
@@ -37,12 +39,8 @@ function registerMigrateToRam(task: Task, dev: DeviceContext, driver: Driver): v
   const { migrateToRam } = driver
   if (migrateToRam === undefined) return
   registerOp(task, MIGRATE_TO_RAM, deviceZone(task, dev.device), (_task, vma, vpn, frame) => {
-    try {
-      const result = migrateToRam.call(driver, dev, vma, vpn, frame)
-      return result === 0 ? FAULT.done : result === -ENOMEM ? FAULT.oom : FAULT.sigbus
-    } catch (error) {
-      throw named(driver, dev, 'migrateToRam', error)
-    }
+    const result = guarded(driver, dev, 'migrateToRam', () => migrateToRam.call(driver, dev, vma, vpn, frame))
+    return result === 0 ? FAULT.done : result === -ENOMEM ? FAULT.oom : FAULT.sigbus
   })
 }
 
@@ -56,34 +54,29 @@ export function registerDriver(task: Task, device: number, driver: Driver): void
 }
 
 function registerInvalidate(task: Task, dev: DeviceContext, driver: Driver): void {
-  registerOp(task, INTERVAL_OPS, dev.device, (_task, sub, range, seq) => {
-    try {
-      return driver.invalidate(dev, subCookie(_task, sub) as Mirror, range, seq)
-    } catch (error) {
-      throw named(driver, dev, 'invalidate', error)
-    }
+  const invalidate = (mirror: Mirror, range: NotifierRange, seq: number) =>
+    guarded(driver, dev, 'invalidate', () => driver.invalidate(dev, mirror, range, seq))
+  registerOp(task, INTERVAL_OPS, dev.device, (_task, sub, range, seq) => invalidate(subCookie(_task, sub) as Mirror, range, seq))
+  registerHmm(task)
+  registerOp(task, MIRROR_OPS, dev.device, {
+    sync: (_task, mirror, range, seq) => invalidate(mirror, range, seq),
+    release: (_task, mirror) => guarded(driver, dev, 'release', () => driver.release?.(dev, mirror)),
   })
 }
 
 function registerPair(task: Task, dev: DeviceContext, driver: Driver): void {
   const { invalidateStart, invalidateFinish } = driver as Required<Driver>
-  registerOp(task, INTERVAL_OPS, dev.device, (_task, sub, range, seq) => {
-    try {
+  registerOp(task, INTERVAL_OPS, dev.device, (_task, sub, range, seq) =>
+    guarded(driver, dev, 'invalidateStart', () => {
       const answer = invalidateStart.call(driver, dev, subCookie(_task, sub) as Mirror, range, seq)
       if (answer === 0 || answer === -EAGAIN) return answer === 0
       if (answer > 0 && answer === (answer | 0)) return answer
       throw new Error(`it answered ${answer}, and not 0, -EAGAIN or a positive token`)
-    } catch (error) {
-      throw named(driver, dev, 'invalidateStart', error)
-    }
-  })
-  registerOp(task, FINISH_OPS, dev.device, (_task, _sub, token) => {
-    try {
-      invalidateFinish.call(driver, dev, token)
-    } catch (error) {
-      throw named(driver, dev, 'invalidateFinish', error)
-    }
-  })
+    }),
+  )
+  registerOp(task, FINISH_OPS, dev.device, (_task, _sub, token) =>
+    guarded(driver, dev, 'invalidateFinish', () => invalidateFinish.call(driver, dev, token)),
+  )
 }
 
 export function boundDriver(task: Task, device: number): BoundDriver {
@@ -112,13 +105,7 @@ export function asDriver(exported: unknown, url: string): Driver {
 }
 
 function bind(driver: Driver, dev: DeviceContext): BoundDriver {
-  const guard = <R>(call: string, run: () => R): R => {
-    try {
-      return run()
-    } catch (error) {
-      throw named(driver, dev, call, error)
-    }
-  }
+  const guard = <R>(call: string, run: () => R): R => guarded(driver, dev, call, run)
   const missing = (call: string): never => {
     throw new HmmError('HMM_ERR_DRIVER', `driver ${driver.name} has no ${call}()`)
   }
@@ -134,6 +121,15 @@ function bind(driver: Driver, dev: DeviceContext): BoundDriver {
     work: (item) => guard('work', () => (driver.work === undefined ? missing('work') : driver.work(dev, item))),
     ioctl: (mirror, request) =>
       guard('ioctl', () => (driver.ioctl === undefined ? missing('ioctl') : driver.ioctl(dev, mirror, request))),
+  }
+}
+
+/** Runs a call of a driver: what it throws is named. */
+function guarded<R>(driver: Driver, dev: DeviceContext, call: string, run: () => R): R {
+  try {
+    return run()
+  } catch (error) {
+    throw named(driver, dev, call, error)
   }
 }
 

@@ -2,16 +2,17 @@
  * Mirrors: one device's view of one address space. The record a driver works with: its subscription, its update lock, its
  * mirror page table and words of its own.
  *
- *   word   0 .. 15        16     17 .. 31   32       33   34     35     36         37, 38             48 .......... 79
- *        +--------------+------+----------+--------+----+------+------+----------+------------------+-----------------+
- *        | subscription | LOCK | pad      | DEVICE | MM | ROOT | REFS | INSTANCE | STATE, ACCEPTED  | driver's words  |
- *        +--------------+------+----------+--------+----+------+------+----------+------------------+-----------------+
+ *   word   0 .. 15        16     17 .. 31   32       33   34     35     36         37, 38            46, 47      48 .......... 79
+ *        +--------------+------+----------+--------+----+------+------+----------+-----------------+-----------+-----------------+
+ *        | subscription | LOCK | pad      | DEVICE | MM | ROOT | REFS | INSTANCE | STATE, ACCEPTED | HMM, NEXT | driver's words  |
+ *        +--------------+------+----------+--------+----+------+------+----------+-----------------+-----------+-----------------+
  *
  *   LOCK       the driver's update lock (mutex, class `driver`): taken by its callback, and held when it installs entries.
  *   DEVICE, MM, ROOT   immutable. INSTANCE: how the hardware names the context; written once, under the device's lock.
  *   REFS       holders of the record. Atomic.
  *   STATE      LIVE -> DEAD once, when it is detached or its mm exits. Atomic.
  *   ACCEPTED   1 once the driver's attach said yes. Written before anybody else knows the mirror.
+ *   HMM, NEXT  era range-valid: the hmm it is a mirror of, 0 if none, and the next mirror of that. Guarded by its mirrors_sem.
  *   driver's words   guarded by LOCK, or by whatever rule the driver states.
  */
 import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
@@ -40,6 +41,8 @@ const REFS = 35
 const INSTANCE = 36
 const STATE = 37
 const ACCEPTED = 38
+const HMM = 46
+const HMM_NEXT = 47
 const DRIVER_WORDS_AT = 48
 /** Words of its own that a driver has in each mirror. */
 export const MIRROR_DRIVER_WORDS = 32
@@ -135,6 +138,16 @@ export function mirrorIsLive(task: Task, mirror: Mirror): boolean {
 /** Marks the mirror dead: faults on it are refused from now on. True for the caller that did it. */
 export function mirrorKill(task: Task, mirror: Mirror): boolean {
   return atomicCas(task, mirror + STATE, LIVE, DEAD) === LIVE
+}
+
+/** Word that names the hmm the mirror is registered with (hmm/hmm.ts). */
+export function mirrorHmmAt(mirror: Mirror): WordAt {
+  return mirror + HMM
+}
+
+/** Word that names the next mirror of the same hmm. */
+export function mirrorNextAt(mirror: Mirror): WordAt {
+  return mirror + HMM_NEXT
 }
 
 /** Word `index` of the driver's own words in this mirror. */

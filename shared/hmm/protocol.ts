@@ -23,6 +23,7 @@ import type { Task } from '../seam/task.ts'
 import { type Era, eraOf } from './era.ts'
 import { type Mirror, mirrorIsLive, mirrorMm } from './mirror.ts'
 import { type Range, rangeBind, rangeCapacity, rangeIsRegistered, rangeMirror, rangeMm, rangeRelease } from './range.ts'
+import { RANGE_VALID } from './rangevalid.ts'
 import { SEQUENCE } from './sequence.ts'
 
 export interface Protocol {
@@ -35,15 +36,24 @@ export interface Protocol {
   unregister(task: Task, range: Range): void
   /** A fill begins: sleeps while an invalidation of the range is running. False: give up. Neither mmap_sem nor a lock held. */
   wait(task: Task, range: Range): boolean
+  /** A walk of the page tables begins. False: not now, begin again with `wait`. mmap_sem held. */
+  fillBegins(task: Task, range: Range): boolean
   /** Has the fill been spoilt already? Asked during the walk, without the update lock; a no may be old when it is heard. */
   disturbed(task: Task, range: Range): boolean
+  /** The walk was carried through. False: it was spoilt meanwhile. mmap_sem held. */
+  fillEnds(task: Task, range: Range): boolean
   /** May the entries be used? Update lock held, and kept until they are installed. */
   valid(task: Task, range: Range): boolean
   /** The callback of an invalidation is at work on the mirror, with the update lock held: fills before it are void. */
   invalidated(task: Task, mirror: Mirror, seq: number): void
+  /** For code without ranges: the sequence that its read begins with. Sleeps while an invalidation runs that the reader would see. */
+  readBegin(task: Task, mirror: Mirror): number
+  /** Must what was read since readBegin be thrown away? Update lock held. */
+  readRetry(task: Task, mirror: Mirror, seq: number): boolean
 }
 
 const PROTOCOLS: Readonly<Partial<Record<Era, Protocol>>> = {
+  'range-valid': RANGE_VALID,
   sequence: SEQUENCE,
   // The two passes lie below this, in the walk over the subscribers (notifier/secondpass.ts).
   'two-pass': SEQUENCE,

@@ -7,6 +7,7 @@
  *        | MIRROR | SUB | MM | START | PAGES | PFNS | GENERATIONS | CAPACITY | SEQ | STATE | OWNER | DEFAULT  | MASK    |
  *        +--------+-----+----+-------+-------+------+-------------+----------+-----+-------+-------+----------+---------+
  *   word  16 .. 28   encoding (hmm/encoding.ts)
+ *   word  32 .. 39   era range-valid: interval node, HMM, VALIDITY (hmm/rangestate.ts)
  *
  *   All words belong to the one thread that uses the range at the moment: the entries are not erased by an invalidation.
  *   PFNS          two words per page, in and out: per-page requests, then entries.
@@ -21,6 +22,7 @@ import type { Sub } from '../notifier/subscriptions.ts'
 import { assert } from '../seam/error.ts'
 import { get, put } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
+import type { IntervalNode } from '../sync/intervaltree.ts'
 import { type PfnFormat, put64, storeFormat } from './encoding.ts'
 import { type Mirror, mirrorMm, mirrorSub } from './mirror.ts'
 
@@ -41,11 +43,14 @@ const OWNER = 10
 const DEFAULT = 12
 const MASK = 14
 const ENCODING = 16
+const NODE = 32
+const HMM = 38
+const VALIDITY = 39
 
 const IDLE = 0
 const REGISTERED = 1
 
-export const RANGE_KIND = objectKind(11, 'range', 32)
+export const RANGE_KIND = objectKind(11, 'range', 48)
 /** Entries come in two sizes: a batch of a test device (64 pages), and a leaf table (512). */
 const PFNS_64 = objectKind(12, 'pfns of 64 pages', 64 * 3)
 const PFNS_512 = objectKind(13, 'pfns of 512 pages', 512 * 3)
@@ -157,6 +162,26 @@ export function rangeEncodingAt(range: Range): WordAt {
 /** Word index of the default flags; the mask follows two words later. */
 export function rangeDefaultAt(range: Range): WordAt {
   return range + DEFAULT
+}
+
+/** The range's node in the tree of its hmm. */
+export function rangeNode(range: Range): IntervalNode {
+  return range + NODE
+}
+
+/** The range of a node. */
+export function nodeRange(node: IntervalNode): Range {
+  return (node - NODE) as Range
+}
+
+/** Word that names the hmm a range is registered with; 0 while it is with none. */
+export function rangeHmmAt(range: Range): WordAt {
+  return range + HMM
+}
+
+/** Word of the range's state in the era range-valid. Guarded by the lock of its hmm, loaded without. */
+export function rangeValidityAt(range: Range): WordAt {
+  return range + VALIDITY
 }
 
 /** Whose private memory counts as there: the zone, device number + 1; 0 for nobody's (kernel: dev_private_owner). */

@@ -119,14 +119,16 @@ class Walker {
     const first = rangeFirst(task, range)
     const last = first + rangePages(task, range) - 1
     this.at = first
+    const protocol = protocolOf(task)
+    if (!protocol.fillBegins(task, range)) return -EBUSY
     while (this.at <= last) {
       tick(task)
-      if (protocolOf(task).disturbed(task, range)) return -EBUSY
+      if (protocol.disturbed(task, range)) return -EBUSY
       const result = this.walkArea(last)
       if (result === DROPPED) return MMAP_SEM_DROPPED
       if (result !== 0) return result
     }
-    return last - first + 1
+    return protocol.fillEnds(task, range) ? last - first + 1 : -EBUSY
   }
 
   /** Fills up to the end of the area at `this.at`, or up to the first page that needed a fault. 0 or an error. */

@@ -26,9 +26,13 @@ export const SEQUENCE: Protocol = {
     return mirrorIsLive(task, rangeMirror(task, range))
   },
 
+  fillBegins: () => true,
   disturbed: (task, range) => checkRetry(task, rangeSub(task, range), rangeSeq(task, range)),
 
+  fillEnds: () => true,
   valid: (task, range) => !readRetry(task, rangeSub(task, range), rangeSeq(task, range)),
 
   invalidated: (task, mirror, seq) => setSeq(task, mirrorSub(mirror), seq),
+  readBegin: (task, mirror) => readBegin(task, mirrorSub(mirror)),
+  readRetry: (task, mirror, seq) => readRetry(task, mirrorSub(mirror), seq),
 }

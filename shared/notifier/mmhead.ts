@@ -2,14 +2,15 @@
  * The head of an address space: all that the notifier room, and a driver, may know of an mm. The rest of the record is in
  * shared/mm.
  *
- *   word   0       1       2      3 .. 15    16 .......... 31    32 ................ 63    64 ........... 95
- *        +-------+-------+------+----------+-------------------+-----------------------+-------------------+
- *        | COUNT | USERS | ASID | pad      | MMAP_SEM          | subscriptions         | classic notifiers |
- *        +-------+-------+------+----------+-------------------+-----------------------+-------------------+
+ *   word   0       1       2      3     4 .. 15    16 .......... 31    32 ................ 63    64 ........... 95
+ *        +-------+-------+------+-----+----------+-------------------+-----------------------+-------------------+
+ *        | COUNT | USERS | ASID | HMM | pad      | MMAP_SEM          | subscriptions         | classic notifiers |
+ *        +-------+-------+------+-----+----------+-------------------+-----------------------+-------------------+
  *
  *   COUNT      holders of the record itself (kernel: mm_count). The last one frees it. Atomic.
  *   USERS      holders of the address space (mm_users): at 0 it is torn down. All users together hold one COUNT. Atomic.
  *   ASID       process number; immutable while the record lives.
+ *   HMM        the mm's hmm in the era range-valid (hmm/hmm.ts), 0 if none. Guarded by the lock of the subscriptions.
  *   MMAP_SEM   rwsem, class `mmapSem`: the outermost lock of everything that looks at or changes the address space.
  */
 import type { WordAt } from '../memory/words.ts'
@@ -25,6 +26,7 @@ export const NO_MM = 0 as Mm
 export const MM_COUNT = 0
 export const MM_USERS = 1
 export const MM_ASID = 2
+const HMM = 3
 const MMAP_SEM = 16
 const SUBSCRIPTIONS = 32
 const CLASSIC = 64
@@ -42,6 +44,11 @@ export function mmSubscriptions(mm: Mm): WordAt {
 /** Word index of the mm's classic notifiers (notifier/classic.ts). */
 export function mmClassic(mm: Mm): WordAt {
   return mm + CLASSIC
+}
+
+/** Word that names the mm's hmm. */
+export function mmHmmAt(mm: Mm): WordAt {
+  return mm + HMM
 }
 
 /** Process number of the mm. */

@@ -235,6 +235,11 @@ export function setSeq(task: Task, sub: Sub, seq: number): void {
   atomicStore(task, sub + SUB_SEQ, seq)
 }
 
+/** The sequence stored last. A reader that begins with it needs its own rule for what runs already. */
+export function subSeq(task: Task, sub: Sub): number {
+  return atomicLoad(task, sub + SUB_SEQ)
+}
+
 /** Actor whose invalidation hit the subscription last, -1 if none did. For statistics, under the lock its callback takes. */
 export function subLastOrigin(task: Task, sub: Sub): number {
   return get(task, sub + SUB_ORIGIN) - 1

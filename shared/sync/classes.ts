@@ -15,7 +15,9 @@
  *   fileRmap        sleep   the set of VMAs that map a file.
  *   anonRmap        sleep   the set of VMAs of a fork family that may map its anonymous frames.
  *   srcu            pseudo  held inside an srcu read section; taken by waiting for its grace period.
+ *   mirrorsSem      sleep   the mirrors of an hmm, era range-valid. Read: a callback of one of them runs.
  *   driver          sleep   a driver's update lock: its callback takes it, and installs only under it.
+ *   hmm             sleep   the ranges of an hmm and their states, era range-valid. Never held around a callback.
  *   file            spin    a file's page cache index.
  *   directory       spin    links below one upper page table of a CPU page table.
  *   directoryNested spin    a second such table, by mremap and fork of 2 MiB entries only: destination after source.
@@ -69,7 +71,9 @@ export const FRAME_LOCK = book('frame lock', 'sleep')
 export const FILE_RMAP = book('file rmap', 'sleep')
 export const ANON_RMAP = book('anon rmap', 'sleep')
 export const SRCU = book('srcu', 'pseudo')
+export const MIRRORS_SEM = book('mirrors_sem', 'sleep')
 export const DRIVER = book('driver lock', 'sleep')
+export const HMM = book('hmm lock', 'sleep')
 export const FILE = book('file', 'spin')
 export const DIRECTORY = book('directory', 'spin')
 export const DIRECTORY_NESTED = book('directory (nested)', 'spin')
