@@ -25,6 +25,10 @@ import { deviceZone } from './record.ts'
 export interface BoundDriver {
   readonly name: string
   readonly dev: DeviceContext
+  /** Its device works on its own, and raises faults. */
+  readonly servesFaults: boolean
+  /** It takes commands from user space. */
+  readonly takesCommands: boolean
   attach(mirror: Mirror): number
   /** Drops a reference; the last one calls the driver's detach and frees the mirror. */
   putMirror(mirror: Mirror): void
@@ -112,6 +116,8 @@ function bind(driver: Driver, dev: DeviceContext): BoundDriver {
   return {
     name: driver.name,
     dev,
+    servesFaults: driver.serviceFault !== undefined,
+    takesCommands: driver.ioctl !== undefined,
     attach: (mirror) => guard('attach', () => driver.attach?.(dev, mirror) ?? 0),
     putMirror: (mirror) => guard('detach', () => dev.putMirror(mirror)),
     serviceFault: (mirror, fault) =>

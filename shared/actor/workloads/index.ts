@@ -43,7 +43,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     kernel: hugeKernel,
   },
   migrate: {
-    summary: 'cpus drive test devices (--devices mirror*2): pages migrate, come home, are taken exclusively',
+    summary: 'cpus drive test devices (--devices mirror*2,svm*2): pages migrate, come home, are taken exclusively',
     audited: MIGRATE_AUDITED,
     devicePages: MIGRATE_DEVICE_PAGES,
     setUp: setUpMigrate,

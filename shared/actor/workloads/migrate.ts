@@ -1,12 +1,13 @@
 /**
  * The workload `migrate`: cpus drive the kernel's test device (`mirror`), whose own memory pages move to and from, concurrently
- * and against everything else that changes an address space. For devices of other families it is the same without their part.
+ * and against everything else that changes an address space. Devices that raise faults (`svm`) work on the same pages meanwhile, so
+ * that what one device has taken is asked for by another.
  *
  *   area   pages   kind      what happens to it
- *   A         64   private   atomic adds by cpus; migrated, brought home, taken exclusively, write-protected and back, forked
+ *   A         64   private   atomic adds by cpus and by devices that fault; migrated, brought home, taken exclusively, write-protected and back, forked
  *   B         64   private   loads and stores by cpus, read and written by devices; the same, and unmapped and dropped
  *
- * Nothing ever takes content away from A, so its sums can be audited. The device's own writes go to B only: they take the word
+ * Nothing ever takes content away from A, so its sums can be audited. The test device's own writes go to B only: they take the word
  * that A is added to.
  */
 import type { AuditedArea } from '../../check/sum.ts'
@@ -23,8 +24,21 @@ import { HmmError } from '../../seam/error.ts'
 import { nap } from '../../seam/park.ts'
 import type { Task } from '../../seam/task.ts'
 import { beginOp, endOp, OPERATION, SLOT_PAGES } from '../../seam/trace.ts'
-import { isWindingDown } from '../rendezvous.ts'
-import { addTo, advise, draw, forkBriefly, PAUSE_NS, protect, RW, replace, SUM_WORD, touch } from './steps.ts'
+import {
+  addTo,
+  advise,
+  draw,
+  forkBriefly,
+  loadAdd,
+  loadTouch,
+  PAUSE_NS,
+  protect,
+  RW,
+  replace,
+  runBursts,
+  SUM_WORD,
+  touch,
+} from './steps.ts'
 
 const A = 1 * SLOT_PAGES
 const B = 2 * SLOT_PAGES
@@ -52,13 +66,13 @@ export function stepMigrate(task: Task, mm: Mm): void {
   nap(task, PAUSE_NS)
 }
 
-/** The engines have nothing to do: the device is its own copy engine, on the cpu that asks. */
-export function migrateKernel(task: Task, _device: number, _instance: number, _args: WordAt): number {
-  while (!isWindingDown(task)) nap(task, IDLE_NS)
-  return 0
+/** What a device that raises faults does; the test device is its own copy engine, on the cpu that asks. */
+export function migrateKernel(task: Task, device: number, instance: number, _args: WordAt): number {
+  return runBursts(task, device, instance, (context) => {
+    if (draw(task, 2) === 0) loadAdd(task, device, context, A + draw(task, PAGES))
+    else loadTouch(task, device, context, B + draw(task, PAGES))
+  })
 }
-
-const IDLE_NS = 10_000_000
 
 function access(task: Task): void {
   if (draw(task, 2) === 0) addTo(task, A + draw(task, PAGES))
@@ -71,6 +85,7 @@ const COMMANDS = ['migrate_dev', 'migrate_dev', 'migrate_sys', 'exclusive', 'rea
 function command(task: Task, mm: Mm): void {
   if (deviceCount(task) === 0) return
   const device = draw(task, deviceCount(task))
+  if (!boundDriver(task, device).takesCommands) return
   const mirror = getMirrorOf(task, device, mm)
   if (mirror === NO_MIRROR) return
   const cmd = COMMANDS[draw(task, COMMANDS.length)] as string

@@ -5,6 +5,7 @@
 import { loadContext, runContexts } from '../../device/contexts.ts'
 import { TOUCH } from '../../device/engine.ts'
 import { CONTEXTS } from '../../device/record.ts'
+import { boundDriver } from '../../device/registry.ts'
 import { userAdd, userLoad, userStore } from '../../mm/access.ts'
 import { mmPut } from '../../mm/exit.ts'
 import { fork } from '../../mm/fork.ts'
@@ -90,8 +91,12 @@ export function forkBriefly(task: Task, mm: Mm, inChild: (child: Mm) => void): v
   endOp(task)
 }
 
-/** What an engine runs: bursts of accesses, each loaded into its context by `load`, until the run winds down. */
+/**
+ * What an engine runs: bursts of accesses, each loaded into its context by `load`, until the run winds down. The engine of a device that
+ * raises no faults idles: it could not have a single page.
+ */
 export function runBursts(task: Task, device: number, instance: number, load: (context: number) => void): number {
+  if (!boundDriver(task, device).servesFaults) return idle(task)
   while (!isWindingDown(task)) {
     const burst = BURST_MIN + draw(task, BURST_MAX - BURST_MIN)
     for (let left = burst; left > 0 && !isWindingDown(task); left -= CONTEXTS) {
@@ -103,6 +108,13 @@ export function runBursts(task: Task, device: number, instance: number, load: (c
   }
   return 0
 }
+
+function idle(task: Task): number {
+  while (!isWindingDown(task)) nap(task, IDLE_NS)
+  return 0
+}
+
+const IDLE_NS = 10_000_000
 
 /** An add by a device. */
 export function loadAdd(task: Task, device: number, context: number, vpn: number): void {
