@@ -186,6 +186,11 @@ export function hmmNotifiers(task: Task, hmm: Hmm): number {
   return atomicLoad(task, hmm + NOTIFIERS)
 }
 
+/** Word of that number, for reports. */
+export function hmmNotifiersAt(hmm: Hmm): WordAt {
+  return hmm + NOTIFIERS
+}
+
 /** The address space has ended: for ever. */
 export function hmmKill(task: Task, hmm: Hmm): void {
   atomicStore(task, hmm + DEAD, 1)

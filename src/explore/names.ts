@@ -8,6 +8,7 @@ import { runMm } from '../../shared/actor/rendezvous.ts'
 import { foreignAt, handlesOnStage, mirrorsOnStage } from '../../shared/actor/stage.ts'
 import { flushGenerationAt, replayAt } from '../../shared/device/record.ts'
 import { type Frame, frameData } from '../../shared/frame/frames.ts'
+import { type Hmm, hmmNotifiersAt, NO_HMM } from '../../shared/hmm/hmm.ts'
 import { mirrorRoot, mirrorSub } from '../../shared/hmm/mirror.ts'
 import { type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../../shared/hmm/mirrorpte.ts'
 import { mirrorWalk } from '../../shared/hmm/mirrortable.ts'
@@ -16,8 +17,9 @@ import { PAGE_WORDS, type WordAt } from '../../shared/memory/words.ts'
 import { mmFlushGen, mmRoot } from '../../shared/mm/mm.ts'
 import { entryAt, findLeaf, LEAF_LEVEL, NO_TABLE } from '../../shared/mm/pagetable.ts'
 import { pteFrame, ptePresent, pteWritable } from '../../shared/mm/pte.ts'
-import { type Mm, mmapSem, mmSubscriptions } from '../../shared/notifier/mmhead.ts'
+import { type Mm, mmapSem, mmHmmAt, mmSubscriptions } from '../../shared/notifier/mmhead.ts'
 import { actorAt, actorName, INSIDE } from '../../shared/seam/actors.ts'
+import { get } from '../../shared/seam/plain.ts'
 import { ACTOR_COUNT_AT } from '../../shared/seam/superblock.ts'
 import type { Task } from '../../shared/seam/task.ts'
 import { pageName } from '../../shared/seam/trace.ts'
@@ -76,6 +78,8 @@ export class Names {
     this.name(mmapSem(mm), 'mmap_sem', semaphore)
     const subs = mmSubscriptions(mm)
     this.name(subs + 1, 'invalidation sequence', String)
+    const hmm = get(state, mmHmmAt(mm)) as Hmm
+    if (hmm !== NO_HMM) this.name(hmmNotifiersAt(hmm), 'invalidations that run', String)
     this.name(mmFlushGen(mm), 'CPU flush generation', String)
     for (const [device, mirror] of mirrorsOnStage(words)) {
       this.name(mirrorSub(mirror) + 6, `sequence of device ${device}`, String)

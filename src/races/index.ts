@@ -6,6 +6,7 @@ import type { Race } from './race.ts'
 
 /** In the order of the catalogue. */
 export const RACE_IDS = [
+  'valid-flag-aba',
   'range-listed-after-callback',
   'recheck-outside-lock',
   'interval-remove-unlocked-predicate',
