@@ -17,10 +17,6 @@ for (const { strategy, schedules } of [
     t.equal(result.violation?.message, undefined)
     t.equal(result.cut_off, 0)
     t.ok(result.schedules >= schedules)
-    if (strategy === 'pct')
-      t.ok(
-        Object.values(result.close_calls).some((calls) => calls > 0),
-        'and retries were needed',
-      )
+    if (strategy === 'pct') t.ok(result.close_calls > 0, 'and stale entries were kept out')
   })
 }

@@ -34,5 +34,5 @@ t.test('the catalogue and the folders say the same', async (t) => {
 })
 
 t.test('an unknown race is one sentence', async (t) => {
-  await t.rejects(explore({ bug: 'nosuch' }), /there is no race "nosuch"; there are range-listed-after-callback/)
+  await t.rejects(explore({ bug: 'nosuch' }), /there is no race "nosuch"; there are valid-flag-aba, range-listed-after-callback/)
 })
