@@ -15,7 +15,19 @@ export {
   mirrorValid,
   mirrorWritable,
 } from '../hmm/mirrorpte.ts'
-export type { Range } from '../hmm/range.ts'
+export {
+  hmmDeviceEntryFromPage,
+  hmmDeviceEntryFromPfn,
+  hmmDeviceEntryToPage,
+  hmmDeviceEntryToPfn,
+  hmmPfnFromPage,
+  hmmPfnFromPfn,
+  hmmPfnToPage,
+  hmmPfnToPfn,
+  NO_PFN,
+  rangePfns,
+} from '../hmm/pfn.ts'
+export { type Range, rangePfnAt } from '../hmm/range.ts'
 export * from '../memory/errno.ts'
 export type { GupRange } from '../mm/guprange.ts'
 export type { Vma } from '../mm/vma.ts'

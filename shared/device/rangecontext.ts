@@ -154,7 +154,7 @@ export class RangeContext {
       const at = rangePfnAt(task, range, i)
       const low = get(task, at)
       const high = get(task, at + 1)
-      if (!encoding.wantsPage(low, high)) continue
+      if (!encoding.hasPage(low, high)) continue
       const pte = mirrorPteFromFrame(pfnFrame(low, high, encoding.shift), encoding.hasWrite(low, high) ? MIRROR_WRITE : 0)
       const filled = mirrorFill(task, mirror, iterator, first + i, pte, get(task, rangeGenerationAt(task, range, i)))
       installed = filled ? installed + 1 : -1
@@ -170,7 +170,7 @@ export class RangeContext {
     const at = rangePfnAt(task, range, i)
     const low = get(task, at)
     const high = get(task, at + 1)
-    return encoding.wantsPage(low, high) && (!write || encoding.hasWrite(low, high))
+    return encoding.hasPage(low, high) && (!write || encoding.hasWrite(low, high))
   }
 
   /** Entry `i` of a filled range, in the driver's format. For inspection; the hot path never makes a BigInt. */

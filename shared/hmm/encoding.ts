@@ -2,9 +2,11 @@
  * The driver's own encoding of a page (2018): the runtime fills the driver's array in the driver's format, in place, without
  * a conversion pass. A driver says which bits of *its* 64-bit entry mean what:
  *
- *   flags[]     VALID, WRITE, DEVICE_PRIVATE, HUGE: bits to set. One HMM flag may be several device bits; 0 = do not care.
- *   values[]    ERROR, NONE: whole entries for pages without a frame. NONE differs from ERROR.
- *   pfnShift    where the frame number starts, at most 44.
+ *   flags[]     VALID, WRITE, DEVICE_PRIVATE, HUGE: bits to set. One HMM flag may be several device bits; but for VALID, 0 = do not
+ *               care, and then no entry and no request has it.
+ *   values[]    ERROR, NONE, SPECIAL: whole entries for pages without a frame. SPECIAL may be ERROR; NONE differs from both. ERROR and
+ *               SPECIAL may have the bits of VALID (all ones), if no page's entry can be mistaken for them.
+ *   pfnShift    where the frame number starts, at most 44: frames have 20 bits.
  *
  * `huge` is an addition to the three flags of 2018: later kernels report the size of the CPU's mapping, and so do we.
  *
@@ -27,11 +29,13 @@ export interface PfnFormat {
   readonly huge?: bigint
   readonly error: bigint
   readonly none: bigint
+  /** A mapping without a page behind it; ERROR if it is not stated. */
+  readonly special?: bigint
   readonly pfnShift: number
 }
 
 /** Words of an encoding as it lies in a range record. */
-export const ENCODING_WORDS = 13
+export const ENCODING_WORDS = 15
 const VALID = 0
 const WRITE = 2
 const DEVICE_PRIVATE = 4
@@ -39,6 +43,7 @@ const HUGE = 6
 const ERROR = 8
 const NONE = 10
 const SHIFT = 12
+const SPECIAL = 13
 
 /** The format the runtime uses where a driver states none: that of Linux 5.8 and later. */
 export const LINUX_FORMAT: PfnFormat = {
@@ -60,20 +65,45 @@ export function storeFormat(task: Task, at: WordAt, format: PfnFormat): void {
   put64(task, at + ERROR, format.error)
   put64(task, at + NONE, format.none)
   put(task, at + SHIFT, format.pfnShift)
+  put64(task, at + SPECIAL, format.special ?? format.error)
 }
 
+/** Formats that were found usable: a driver states the same object again and again. */
+const usable = new WeakSet<PfnFormat>()
+
 function checkFormat(format: PfnFormat): void {
-  const problem =
-    format.valid === 0n
-      ? 'flags for VALID must not be 0'
-      : format.none === format.error
-        ? 'the values for NONE and ERROR must differ'
-        : (format.none & format.valid) === format.valid
-          ? 'the value for NONE must not look valid'
-          : !Number.isInteger(format.pfnShift) || format.pfnShift < 0 || format.pfnShift > 44
-            ? 'pfnShift must be an integer from 0 to 44'
-            : null
+  if (usable.has(format)) return
+  const problem = problemOf(format)
   if (problem !== null) throw new HmmError('HMM_ERR_FORMAT', `a driver's pfn format is not usable: ${problem}`)
+  usable.add(format)
+}
+
+const FRAME_BITS = 20n
+const LAST_SHIFT = 64 - Number(FRAME_BITS)
+
+/** What is wrong with a format, or null. */
+function problemOf(format: PfnFormat): string | null {
+  const { valid, write, devicePrivate = 0n, huge = 0n, error, none, special = error, pfnShift } = format
+  const words = Object.entries({ valid, write, devicePrivate, huge, error, none, special })
+  const large = words.find(([, value]) => BigInt.asUintN(64, value) !== value)
+  if (large !== undefined) return `${large[0]} must have 64 bits`
+  if (!Number.isInteger(pfnShift) || pfnShift < 0 || pfnShift > LAST_SHIFT)
+    return `pfnShift must be an integer from 0 to ${LAST_SHIFT}`
+  if (valid === 0n) return 'flags for VALID must not be 0'
+  const flags = valid | write | devicePrivate | huge
+  const frame = ((1n << FRAME_BITS) - 1n) << BigInt(pfnShift)
+  if ((flags & frame) !== 0n) return `flags must leave ${FRAME_BITS} bits from pfnShift on to the frame`
+  // A flag whose bits all belong to others as well is there whenever those are: it could not be told.
+  const others = { WRITE: [write, valid | devicePrivate | huge], DEVICE_PRIVATE: [devicePrivate, valid | write | huge] }
+  for (const [name, [own, rest]] of Object.entries({ ...others, HUGE: [huge, valid | write | devicePrivate] }))
+    if (own !== 0n && ((own as bigint) & ~(rest as bigint)) === 0n) return `flags for ${name} need a bit that no other flag has`
+  if (none === error) return 'the values for NONE and ERROR must differ'
+  if (none === special) return 'the values for NONE and SPECIAL must differ'
+  if ((none & valid) === valid) return 'the value for NONE must not look valid'
+  for (const [name, value] of Object.entries({ ERROR: error, SPECIAL: special }))
+    if ((value & valid) === valid && (value & ~(flags | frame)) === 0n)
+      return `the value for ${name} could be the entry of a page`
+  return null
 }
 
 /** Low word of a frame's entry without flags. */
@@ -108,6 +138,8 @@ export class Encoding {
   errorHigh = 0
   noneLow = 0
   noneHigh = 0
+  specialLow = 0
+  specialHigh = 0
   shift = 0
 
   /** Loads the format at `at`. */
@@ -125,7 +157,15 @@ export class Encoding {
     this.noneLow = get(task, at + NONE)
     this.noneHigh = get(task, at + NONE + 1)
     this.shift = get(task, at + SHIFT)
+    this.specialLow = get(task, at + SPECIAL)
+    this.specialHigh = get(task, at + SPECIAL + 1)
     return this
+  }
+
+  /** Has an entry a page behind it? */
+  hasPage(low: number, high: number): boolean {
+    if (!this.wantsPage(low, high)) return false
+    return !(low === this.errorLow && high === this.errorHigh) && !(low === this.specialLow && high === this.specialHigh)
   }
 
   /** Does a request ask for the page to be there at all? */
@@ -139,8 +179,9 @@ export class Encoding {
     return (low & this.privateLow) === this.privateLow && (high & this.privateHigh) === this.privateHigh
   }
 
-  /** Does a request, or an entry, have the write flag? */
+  /** Does a request, or an entry, have the write flag? Never, for a driver that does not tell it apart. */
   hasWrite(low: number, high: number): boolean {
+    if ((this.writeLow | this.writeHigh) === 0) return false
     return (low & this.writeLow) === this.writeLow && (high & this.writeHigh) === this.writeHigh
   }
 }

@@ -6,7 +6,7 @@
  *        +--------+-----+----+-------+-------+------+-------------+----------+-----+-------+-------+----------+---------+
  *        | MIRROR | SUB | MM | START | PAGES | PFNS | GENERATIONS | CAPACITY | SEQ | STATE | OWNER | DEFAULT  | MASK    |
  *        +--------+-----+----+-------+-------+------+-------------+----------+-----+-------+-------+----------+---------+
- *   word  16 .. 28   encoding (hmm/encoding.ts)
+ *   word  16 .. 30   encoding (hmm/encoding.ts)
  *   word  32 .. 39   era range-valid: interval node, HMM, VALIDITY (hmm/rangestate.ts)
  *
  *   All words belong to the one thread that uses the range at the moment: the entries are not erased by an invalidation.
