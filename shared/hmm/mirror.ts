@@ -18,7 +18,7 @@
 import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
 import type { WordAt } from '../memory/words.ts'
 import { LAST_VPN } from '../mm/vma.ts'
-import type { Mm } from '../notifier/mmhead.ts'
+import { type Mm, mmDrop, mmGrab } from '../notifier/mmhead.ts'
 import type { Sub } from '../notifier/subscriptions.ts'
 import { atomicAdd, atomicCas, atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
@@ -55,7 +55,10 @@ const DEAD = 2
 /** Every mirror here reaches a whole address space. */
 export const MIRROR_GEOMETRY: Geometry = geometryFor(LAST_VPN)
 
-/** A mirror with one reference that subscribes to nothing yet. NO_MIRROR when memory is out. */
+/**
+ * A mirror with one reference that subscribes to nothing yet. NO_MIRROR when memory is out. It keeps the mm's record: who has a
+ * reference to a mirror that is being closed may still ask whether its mm has users. Caller is one.
+ */
 export function createMirror(task: Task, device: number, mm: Mm): Mirror {
   const mirror = allocObject(task, MIRROR_KIND) as Mirror
   if (mirror === NO_MIRROR) return NO_MIRROR
@@ -64,6 +67,7 @@ export function createMirror(task: Task, device: number, mm: Mm): Mirror {
     freeObject(task, MIRROR_KIND, mirror)
     return NO_MIRROR
   }
+  mmGrab(task, mm)
   put(task, mirror + DEVICE, device)
   put(task, mirror + MM, mm)
   put(task, mirror + ROOT, root)
@@ -92,6 +96,7 @@ export function mirrorPutTest(task: Task, mirror: Mirror): boolean {
 /** Frees the record of a mirror without references. Its table is empty and it subscribes to nothing. */
 export function freeMirror(task: Task, mirror: Mirror): void {
   freeDirectory(task, MIRROR_GEOMETRY, mirrorRoot(task, mirror))
+  mmDrop(task, mirrorMm(task, mirror))
   freeObject(task, MIRROR_KIND, mirror)
 }
 
