@@ -20,7 +20,7 @@
  *   PRIVATE      the cached frame + 1 of a swap slot; the head of a block, in the frames behind it.
  *   freed by     actor, operation with its pages, and first page of the last free; written before GENERATION is bumped.
  */
-import { regionAt } from '../memory/regions.ts'
+import { regionAt, regionWords } from '../memory/regions.ts'
 import { HUGE_PAGES, LINE_WORDS, PAGE_WORDS, type WordAt, type Words } from '../memory/words.ts'
 import { actorAt, OP, OP_A, OP_B, ORIGIN } from '../seam/actors.ts'
 import { atomicAdd, atomicAnd, atomicCas, atomicLoad, atomicOr, atomicStore, quietLoad } from '../seam/atomics.ts'
@@ -97,6 +97,11 @@ export function zoneAt(task: Task, zone: number): WordAt {
 
 export function frameAt(task: Task, frame: Frame): WordAt {
   return regionAt(task.words, 'frames') + RECORDS_AT + frame * FRAME_WORDS
+}
+
+/** Is there a frame of that number? An entry of a device's registers names none. */
+export function frameExists(task: Task, frame: Frame): boolean {
+  return (frame + 1) * FRAME_WORDS + RECORDS_AT <= regionWords(task.words, 'frames')
 }
 
 /** Word index of the frame's first word of data. */

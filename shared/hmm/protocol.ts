@@ -72,9 +72,9 @@ export function protocolOf(task: Task): Protocol {
 }
 
 /**
- * Registers `range` for pages [start, start + pages) of the mirror's address space. 0; -EINVAL for an empty or too large span
- * or a page shift other than PAGE_SHIFT; -EFAULT when the mirror is dead or its mm has no users any more. On success the
- * caller is a user of the mm until rangeUnregister.
+ * Registers `range` for pages [start, start + pages) of the mirror's address space. 0; -EINVAL for a span that is empty, too large or
+ * not made of whole pages of `pageShift`, which is PAGE_SHIFT but in the era range-valid; -EFAULT when the mirror is dead or its mm
+ * has no users any more. On success the caller is a user of the mm until rangeUnregister.
  */
 export function rangeRegister(
   task: Task,
@@ -85,11 +85,13 @@ export function rangeRegister(
   pageShift = PAGE_SHIFT,
 ): number {
   assert(!rangeIsRegistered(task, range), 'a range is registered once at a time')
-  if (!Number.isInteger(start) || !Number.isInteger(pages) || start < 0 || pages <= 0 || pageShift !== PAGE_SHIFT) return -EINVAL
-  if (pages > rangeCapacity(task, range) || start + pages - 1 > LAST_VPN) return -EINVAL
+  if (pageShift !== PAGE_SHIFT && (eraOf(task) !== 'range-valid' || pageShift < PAGE_SHIFT)) return -EINVAL
+  const unit = 2 ** (pageShift - PAGE_SHIFT)
+  if (!Number.isInteger(start / unit) || !Number.isInteger(pages / unit) || start < 0 || pages <= 0) return -EINVAL
+  if (pages / unit > rangeCapacity(task, range) || start + pages - 1 > LAST_VPN) return -EINVAL
   const mm = mirrorMm(task, mirror)
   if (!mirrorIsLive(task, mirror) || !mmGetNotZero(task, mm)) return -EFAULT
-  rangeBind(task, range, mirror, start, pages)
+  rangeBind(task, range, mirror, start, pages / unit, pageShift)
   const refused = protocolOf(task).register(task, range)
   if (refused === 0) return 0
   rangeRelease(task, range)

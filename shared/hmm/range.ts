@@ -6,17 +6,19 @@
  *        +--------+-----+----+-------+-------+------+-------------+----------+-----+-------+-------+----------+---------+
  *        | MIRROR | SUB | MM | START | PAGES | PFNS | GENERATIONS | CAPACITY | SEQ | STATE | OWNER | DEFAULT  | MASK    |
  *        +--------+-----+----+-------+-------+------+-------------+----------+-----+-------+-------+----------+---------+
+ *   word  11  SHIFT
  *   word  16 .. 30   encoding (hmm/encoding.ts)
  *   word  32 .. 39   era range-valid: interval node, HMM, VALIDITY (hmm/rangestate.ts)
  *
  *   All words belong to the one thread that uses the range at the moment: the entries are not erased by an invalidation.
+ *   START         first page number. PAGES: entries, of 1 << SHIFT bytes each; anything but 4 KiB in the era range-valid only.
  *   PFNS          two words per page, in and out: per-page requests, then entries.
  *   GENERATIONS   one word per page: the frame's generation when its entry was read, for the oracles.
  *   DEFAULT, MASK request of page i = (pfns[i] & MASK) | DEFAULT. A minimum: the result carries every right the CPU has.
  *   STATE         IDLE -> REGISTERED -> IDLE.
  */
 import { allocObject, freeObject, type ObjectKind, objectKind } from '../frame/objects.ts'
-import type { WordAt } from '../memory/words.ts'
+import { PAGE_SHIFT, type WordAt } from '../memory/words.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import type { Sub } from '../notifier/subscriptions.ts'
 import { assert } from '../seam/error.ts'
@@ -40,6 +42,7 @@ const CAPACITY = 7
 const SEQ = 8
 const STATE = 9
 const OWNER = 10
+const SHIFT = 11
 const DEFAULT = 12
 const MASK = 14
 const ENCODING = 16
@@ -91,12 +94,13 @@ export function rangeRequest(task: Task, range: Range, defaultFlags: bigint, mas
 }
 
 /** Writes down what an idle range is registered for. Its protocol knows of it next (hmm/protocol.ts). */
-export function rangeBind(task: Task, range: Range, mirror: Mirror, start: number, pages: number): void {
+export function rangeBind(task: Task, range: Range, mirror: Mirror, start: number, pages: number, shift = PAGE_SHIFT): void {
   put(task, range + MIRROR, mirror)
   put(task, range + SUB, mirrorSub(mirror))
   put(task, range + MM, mirrorMm(task, mirror))
   put(task, range + START, start | 0)
   put(task, range + PAGES, pages)
+  put(task, range + SHIFT, shift)
   put(task, range + STATE, REGISTERED)
 }
 
@@ -137,8 +141,19 @@ export function rangeFirst(task: Task, range: Range): number {
   return get(task, range + START) >>> 0
 }
 
+/** Entries. */
 export function rangePages(task: Task, range: Range): number {
   return get(task, range + PAGES)
+}
+
+/** Size of what one entry is about, as a power of two (kernel: hmm_range_page_shift). */
+export function rangePageShift(task: Task, range: Range): number {
+  return get(task, range + SHIFT)
+}
+
+/** Last page number, inclusive. */
+export function rangeLastPage(task: Task, range: Range): number {
+  return rangeFirst(task, range) + rangePages(task, range) * 2 ** (rangePageShift(task, range) - PAGE_SHIFT) - 1
 }
 
 export function rangeSeq(task: Task, range: Range): number {

@@ -4,7 +4,8 @@
  *
  *   CPU table                     no fault asked              asked
  *   no area                       ERROR                       -EFAULT
- *   area without VM_READ          ERROR                       -EFAULT
+ *   area without VM_READ, or of   ERROR                       -EFAULT
+ *   a device's memory
  *   nothing, swapped, ...         NONE                        CPU fault, look again
  *   present                       frame, VALID (WRITE)        write asked, not writable: CPU write fault, look again
  *   PROT_NONE entry               NONE                        CPU fault
@@ -19,8 +20,8 @@
  * page home, invalidates this very range, and then the answer is -EBUSY: the usual way to end, not an exception.
  */
 import { frameGenerationQuiet, frameZone } from '../frame/frames.ts'
-import { EBUSY, EFAULT, ENOMEM, EPERM } from '../memory/errno.ts'
-import type { WordAt } from '../memory/words.ts'
+import { EBUSY, EFAULT, EINVAL, ENOMEM, EPERM } from '../memory/errno.ts'
+import { PAGE_SHIFT, type WordAt } from '../memory/words.ts'
 import { handleFault } from '../mm/fault.ts'
 import { FAULT } from '../mm/faultcode.ts'
 import { hugePiece, hugeStart } from '../mm/huge.ts'
@@ -37,7 +38,7 @@ import {
   unlockSpot,
 } from '../mm/pagetable.ts'
 import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
-import { findVma, NO_VMA, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
+import { findVma, NO_VMA, VM_DEVICE_MEMORY, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { mmapSem } from '../notifier/mmhead.ts'
 import { atomicLoad } from '../seam/atomics.ts'
 import { tick } from '../seam/point.ts'
@@ -53,6 +54,7 @@ import {
   rangeGenerationAt,
   rangeMm,
   rangeOwner,
+  rangePageShift,
   rangePages,
   rangePfnAt,
 } from './range.ts'
@@ -119,6 +121,7 @@ class Walker {
     const first = rangeFirst(task, range)
     const last = first + rangePages(task, range) - 1
     this.at = first
+    if (rangePageShift(task, range) !== PAGE_SHIFT) return -EINVAL // larger pages: hmm/hmmfault.ts
     const protocol = protocolOf(task)
     if (!protocol.fillBegins(task, range)) return -EBUSY
     while (this.at <= last) {
@@ -139,7 +142,8 @@ class Walker {
       return this.fillUnreadable(vma === NO_VMA ? last : Math.min(last, vmaStart(task, vma) - 1))
     }
     const end = Math.min(last, vmaLast(task, vma))
-    if ((vmaFlags(task, vma) & VM_READ) === 0) return this.fillUnreadable(end)
+    const flags = vmaFlags(task, vma)
+    if ((flags & VM_READ) === 0 || (flags & VM_DEVICE_MEMORY) !== 0) return this.fillUnreadable(end)
     while (this.at <= end) {
       const root = mmRoot(task, rangeMm(task, this.range))
       const spot = lockSpot(task, root, this.at)

@@ -23,7 +23,7 @@ import { violation } from '../seam/violation.ts'
 import { MMAP_SEM, WINDOW } from '../sync/classes.ts'
 import { assertMaySleep, checkOrder } from '../sync/held.ts'
 import { downWrite, upWrite } from '../sync/rwsem.ts'
-import { waitUntil } from '../sync/waitqueue.ts'
+import { waitAtMost, waitUntil } from '../sync/waitqueue.ts'
 import {
   eachMirror,
   HMM_OPS,
@@ -47,7 +47,7 @@ import {
 } from './hmm.ts'
 import { type Mirror, mirrorDevice, mirrorIsLive, mirrorKill, mirrorMm, mirrorSub } from './mirror.ts'
 import type { Protocol } from './protocol.ts'
-import { type Range, rangeFirst, rangeMirror, rangeMm, rangePages } from './range.ts'
+import { type Range, rangeFirst, rangeLastPage, rangeMirror, rangeMm } from './range.ts'
 import {
   RANGE_STATE,
   rangeFillBegins,
@@ -129,19 +129,26 @@ function opsOf(task: Task, mirror: Mirror): MirrorOps {
   return lookupOp(task, MIRROR_OPS, mirrorDevice(task, mirror))
 }
 
-/** Sleeps until `condition`, one about the invalidations that run. No lock held that a section between start and end takes. */
-export function awaitEnds(task: Task, hmm: Hmm, condition: () => boolean): void {
+/**
+ * Sleeps until `condition`, one about the invalidations that run, or for `ns`; false then. No lock held that a section between start and
+ * end takes.
+ */
+function awaitEnds(task: Task, hmm: Hmm, condition: () => boolean, ns = Number.POSITIVE_INFINITY): boolean {
   const on = mmSubscriptions(hmmMm(task, hmm))
   if (task.checked) {
     assertMaySleep(task, 'waiting until a range is valid')
     checkOrder(task, WINDOW, on)
   }
+  if (ns !== Number.POSITIVE_INFINITY) return waitAtMost(task, hmmQueue(hmm), ns, condition)
   waitUntil(task, hmmQueue(hmm), WAIT.invalidationEnd, on, condition)
+  return true
 }
 
-/** May the range be filled, or will it never be? What a wait waits for. */
-export function rangeSettled(task: Task, range: Range): boolean {
-  return rangeState(task, range) !== RANGE_STATE.invalid || hmmIsDead(task, rangeHmm(task, range))
+/** Sleeps until the range may be filled, for `ns` at most. False when it may not: the time is over, or the mirror is dead. */
+export function rangeAwait(task: Task, range: Range, ns?: number): boolean {
+  const hmm = rangeHmm(task, range)
+  const settled = () => rangeState(task, range) !== RANGE_STATE.invalid || hmmIsDead(task, hmm)
+  return awaitEnds(task, hmm, settled, ns) && !hmmIsDead(task, hmm) && mirrorIsLive(task, rangeMirror(task, range))
 }
 
 export const RANGE_VALID: Protocol = {
@@ -164,8 +171,7 @@ export const RANGE_VALID: Protocol = {
       hmmPut(task, hmm)
       return -EFAULT
     }
-    const first = rangeFirst(task, range)
-    rangeLink(task, hmm, range, first, first + rangePages(task, range) - 1)
+    rangeLink(task, hmm, range, rangeFirst(task, range), rangeLastPage(task, range))
     return 0
   },
 
@@ -175,10 +181,7 @@ export const RANGE_VALID: Protocol = {
     hmmPut(task, hmm)
   },
 
-  wait(task, range) {
-    awaitEnds(task, rangeHmm(task, range), () => rangeSettled(task, range))
-    return !hmmIsDead(task, rangeHmm(task, range)) && mirrorIsLive(task, rangeMirror(task, range))
-  },
+  wait: (task, range) => rangeAwait(task, range),
 
   fillBegins: rangeFillBegins,
   disturbed: rangeFillSpoilt,

@@ -48,6 +48,13 @@ export const VM_WIPEONFORK = 1 << 8
 /** Private memory that was writable once: counted against what the machine may commit. Areas with and without do not merge. */
 export const VM_ACCOUNT = 1 << 9
 
+/** Registers or memory of a device, whose entries may have no frame behind them. Only told apart here, not made. */
+export const VM_IO = 1 << 10
+export const VM_PFNMAP = 1 << 11
+export const VM_MIXEDMAP = 1 << 12
+/** None of these is mirrored (VM_SPECIAL). */
+export const VM_DEVICE_MEMORY = VM_IO | VM_PFNMAP | VM_MIXEDMAP
+
 /** Last page number of an address space: addresses end at 2^44. */
 export const LAST_VPN = 0xffffffff
 

@@ -14,7 +14,7 @@
  */
 import type { WordAt } from '../memory/words.ts'
 import { atomicLoad } from '../seam/atomics.ts'
-import { park, wake } from '../seam/park.ts'
+import { nap, park, wake } from '../seam/park.ts'
 import type { Task } from '../seam/task.ts'
 import { assertMaySleep } from './held.ts'
 import { QUEUE_WORDS, queueAppend, queueFirst, queueLock, queueNext, queueRemove, queueUnlock } from './queue.ts'
@@ -40,6 +40,28 @@ export function waitUntil(task: Task, queue: WordAt, kind: number, on: WordAt, c
   queueLock(task, queue)
   queueRemove(task, queue, task.id)
   queueUnlock(task, queue)
+}
+
+/**
+ * As waitUntil, but for `ns` at most: what the condition says then. The time is the machine's: in a controlled run it passes only when
+ * nothing else can move.
+ */
+export function waitAtMost(task: Task, queue: WordAt, ns: number, condition: () => boolean): boolean {
+  if (condition()) return true
+  assertMaySleep(task, 'waiting for a condition')
+  const until = task.nowNs() + ns
+  queueLock(task, queue)
+  queueAppend(task, queue, MODE_WAITING)
+  queueUnlock(task, queue)
+  let met = condition()
+  for (let left = ns; !met && left > 0; left = until - task.nowNs()) {
+    nap(task, left)
+    met = condition()
+  }
+  queueLock(task, queue)
+  queueRemove(task, queue, task.id)
+  queueUnlock(task, queue)
+  return met
 }
 
 /** Wakes every waiter. Call after the words of the condition were written. */
