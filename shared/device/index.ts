@@ -7,14 +7,7 @@ export type { DmaPage } from '../frame/iommu.ts'
 export { LINUX_FORMAT, type PfnFormat } from '../hmm/encoding.ts'
 export { type Migration, SELECT_DEVICE_PRIVATE, SELECT_SYSTEM } from '../hmm/migratevma.ts'
 export type { Mirror } from '../hmm/mirror.ts'
-export {
-  MIRROR_DIRTY,
-  MIRROR_WRITE,
-  type MirrorPte,
-  mirrorPteFrame,
-  mirrorValid,
-  mirrorWritable,
-} from '../hmm/mirrorpte.ts'
+export * from '../hmm/mirrorpte.ts'
 export {
   hmmDeviceEntryFromPage,
   hmmDeviceEntryFromPfn,

@@ -1,54 +1,103 @@
 /**
- * Entries of a mirror page table: what a device may access, in one word. Bits as in the last posting of the series (v12,
- * March 2016); page entries and directory entries are different types, and so are page frames and DMA pages, so that none
- * can be taken for another.
+ * Entries of a mirror page table: what a device may access, in one word. The bits are those of the last posting of the series
+ * (v12, March 2016; ptelayout.ts), and so are the helpers by which drivers look at an entry where it stands. Beside them what
+ * the runtime does with an entry's value at hand: the engine, once per access.
  *
  *    bit 31 .................... 12 11 ....... 8  7 6   5       4       3        2           1           0
  *        +-------------------------+------------+-----+-------+-------+--------+-----------+-----------+-----------+
  *        | frame, or DMA page      | driver's   |     | DIRTY | WRITE | SELECT | VALID_PFN | VALID_DMA | VALID_DEV |
  *        +-------------------------+------------+-----+-------+-------+--------+-----------+-----------+-----------+
  *
- *   VALID_*   at most one: a page frame, an I/O page, a frame of the device's own memory.
- *   SELECT    chosen for the migration in progress; set and cleared by the runtime, never by a driver.
- *   WRITE     the device may write. DIRTY: it did, since the bit was last taken; set by the engine without the lock.
- *   driver's  bits 8 to 11: only on entries with a valid bit.
- *
  * Valid, write and select bits change under the directory's lock; DIRTY and the driver's bits change by atomic operations
  * without it. So everybody changes an entry by atomic read-modify-write.
  */
 import type { Frame } from '../frame/frames.ts'
 import type { DmaPage } from '../frame/iommu.ts'
+import { PAGE_SHIFT } from '../memory/words.ts'
+import { type DevAddr, type DevPte, type DmaAddr, type DmaPte, hmmPteHelpers, type MirrorPte, type PfnPte } from './ptehelpers.ts'
+import { PTE_LAYOUTS } from './ptelayout.ts'
 
-/** A page entry. */
-export type MirrorPte = number & { readonly brand: 'mirror-pte' }
-/** A directory entry: word index of a child directory, 0 = none. */
-export type MirrorPde = number & { readonly brand: 'mirror-pde' }
+export {
+  type DevAddr,
+  type DevPte,
+  type DmaAddr,
+  type DmaPte,
+  hmmPteClearBit,
+  hmmPteSetBit,
+  hmmPteTestAndClearBit,
+  hmmPteTestAndSetBit,
+  hmmPteTestBit,
+  type MirrorPte,
+  NO_DEV_ADDR,
+  type PfnPte,
+} from './ptehelpers.ts'
 
-export const MIRROR_VALID_DEV = 1 << 0
-export const MIRROR_VALID_DMA = 1 << 1
-export const MIRROR_VALID_PFN = 1 << 2
-export const MIRROR_SELECT = 1 << 3
-export const MIRROR_WRITE = 1 << 4
-export const MIRROR_DIRTY = 1 << 5
+const { bits: BIT, hwShift } = PTE_LAYOUTS.v12
+
+export const MIRROR_VALID_DEV = 1 << BIT.ValidDev
+export const MIRROR_VALID_DMA = 1 << BIT.ValidDma
+export const MIRROR_VALID_PFN = 1 << BIT.ValidPfn
+export const MIRROR_SELECT = 1 << BIT.Select
+export const MIRROR_WRITE = 1 << BIT.Write
+export const MIRROR_DIRTY = 1 << BIT.Dirty
 export const MIRROR_VALID = MIRROR_VALID_DEV | MIRROR_VALID_DMA | MIRROR_VALID_PFN
 /** First of the four bits that belong to the driver. */
-export const MIRROR_HW_SHIFT = 8
+export const MIRROR_HW_SHIFT = hwShift
 
-const SHIFT = 12
+const v12 = hmmPteHelpers(PTE_LAYOUTS.v12)
+/** The helpers of the series for this layout. */
+export const {
+  hmmPteClearValidDev,
+  hmmPteClearValidDma,
+  hmmPteClearValidPfn,
+  hmmPteClearSelect,
+  hmmPteClearWrite,
+  hmmPteClearDirty,
+  hmmPteSetValidDev,
+  hmmPteSetValidDma,
+  hmmPteSetValidPfn,
+  hmmPteSetSelect,
+  hmmPteSetWrite,
+  hmmPteSetDirty,
+  hmmPteTestValidDev,
+  hmmPteTestValidDma,
+  hmmPteTestValidPfn,
+  hmmPteTestSelect,
+  hmmPteTestWrite,
+  hmmPteTestDirty,
+  hmmPteTestAndClearValidDev,
+  hmmPteTestAndClearValidDma,
+  hmmPteTestAndClearValidPfn,
+  hmmPteTestAndClearSelect,
+  hmmPteTestAndClearWrite,
+  hmmPteTestAndClearDirty,
+  hmmPteTestAndSetValidDev,
+  hmmPteTestAndSetValidDma,
+  hmmPteTestAndSetValidPfn,
+  hmmPteTestAndSetSelect,
+  hmmPteTestAndSetWrite,
+  hmmPteTestAndSetDirty,
+  hmmPteFromPfn,
+  hmmPtePfn,
+  hmmPteFromDmaAddr,
+  hmmPteDmaAddr,
+  hmmPteFromDevAddr,
+  hmmPteDevAddr,
+} = v12
 
 /** An entry for a page frame. `bits`: MIRROR_WRITE and driver's bits. */
-export function mirrorPteFromFrame(frame: Frame, bits: number): MirrorPte {
-  return ((frame << SHIFT) | MIRROR_VALID_PFN | bits) as MirrorPte
+export function mirrorPteFromFrame(frame: Frame, bits: number): PfnPte {
+  return (hmmPteFromPfn(frame) | bits) as PfnPte
 }
 
-/** An entry for a frame of the device's own memory. */
-export function mirrorPteFromDevice(frame: Frame, bits: number): MirrorPte {
-  return ((frame << SHIFT) | MIRROR_VALID_DEV | bits) as MirrorPte
+/** An entry for a frame of the device's own memory, whose number is its address there in pages. */
+export function mirrorPteFromDevice(frame: Frame, bits: number): DevPte {
+  return (hmmPteFromDevAddr((frame * 2 ** PAGE_SHIFT) as DevAddr) | bits) as DevPte
 }
 
 /** An entry for a page that was mapped for DMA. */
-export function mirrorPteFromDma(page: DmaPage, bits: number): MirrorPte {
-  return ((page << SHIFT) | MIRROR_VALID_DMA | bits) as MirrorPte
+export function mirrorPteFromDma(page: DmaPage, bits: number): DmaPte {
+  return (hmmPteFromDmaAddr((page * 2 ** PAGE_SHIFT) as DmaAddr) | bits) as DmaPte
 }
 
 export function mirrorValid(pte: MirrorPte): boolean {
@@ -60,11 +109,11 @@ export function mirrorWritable(pte: MirrorPte): boolean {
 }
 
 /** The frame of a page-frame or own-memory entry. */
-export function mirrorPteFrame(pte: MirrorPte): Frame {
-  return (pte >>> SHIFT) as Frame
+export function mirrorPteFrame(pte: MirrorPte & { readonly holds?: 'pfn' | 'dev' }): Frame {
+  return (pte >>> PAGE_SHIFT) as Frame
 }
 
 /** The DMA page of a DMA entry. */
-export function mirrorPteDma(pte: MirrorPte): DmaPage {
-  return (pte >>> SHIFT) as DmaPage
+export function mirrorPteDma(pte: MirrorPte & { readonly holds?: 'dma' }): DmaPage {
+  return (pte >>> PAGE_SHIFT) as DmaPage
 }
