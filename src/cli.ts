@@ -12,6 +12,7 @@ import {
   eraOption,
   jobsOption,
   jsonOption,
+  mirrorReclaimOption,
   notifyOption,
   number,
   seedOption,
@@ -65,6 +66,7 @@ async function main(): Promise<number> {
     .option('--no-checks', 'without held locks, lock order, object lifetime and access oracles: faster')
     .addOption(eraOption())
     .addOption(notifyOption())
+    .addOption(mirrorReclaimOption())
     .addOption(seedOption())
     .addOption(jsonOption())
     .addHelpText(

@@ -71,6 +71,7 @@ export const stressDocument = z.object({
   migrations: natural,
   second_passes: natural,
   overlapped_passes: natural,
+  mirror_directories: natural,
   close_calls: z.record(z.string(), natural),
   latency: z.record(z.string(), latency),
   violations: z.array(violation),

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { ActorOutcome, Program } from '../shared/actor/actor.ts'
 import type { ActorApi } from '../shared/actor/api.ts'
-import { actorsOf, layMachine, type MachineConfig } from '../shared/actor/machine.ts'
+import { actorsOf, layMachine, type MachineConfig, type MirrorReclaim } from '../shared/actor/machine.ts'
 import { type LayoutDigests, layoutDifference, layoutDigests } from '../shared/check/layout.ts'
 import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import type { ActorKind } from '../shared/seam/actors.ts'
@@ -50,6 +50,8 @@ export interface BootOptions {
   readonly notify?: 'dispatcher' | 'inline'
   /** Which protocol the drivers run on (docs/eras.md). Default `sequence`. */
   readonly era?: Era
+  /** When empty directories of mirror page tables die (docs/mirror-table.md). Default immediate. */
+  readonly mirrorReclaim?: MirrorReclaim
   /** Held locks, lock order, object lifetime and the oracles. Default true. */
   readonly checked?: boolean
   /** Probability of a short spin at each schedule point. Default 0. */
@@ -148,6 +150,7 @@ export class Machine {
       bytes: options.bytes ?? DEFAULT_BYTES,
       notify: options.notify ?? 'dispatcher',
       era: options.era ?? DEFAULT_ERA,
+      mirrorReclaim: options.mirrorReclaim ?? 'immediate',
       checked: options.checked ?? true,
       noise: options.noise ?? 0,
       seed: options.seed ?? 1,

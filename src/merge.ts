@@ -177,6 +177,7 @@ function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
       migrations: sum((one) => one.migrations),
       second_passes: sum((one) => one.second_passes),
       overlapped_passes: sum((one) => one.overlapped_passes),
+      mirror_directories: sum((one) => one.mirror_directories),
       close_calls: Object.fromEntries(oracles.map((oracle) => [oracle, sum(({ close_calls }) => close_calls[oracle] ?? 0)])),
       latency: {},
       violations: documents.flatMap(({ violations }) => violations),

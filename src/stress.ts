@@ -2,6 +2,7 @@
  * Stress: real threads under load with all oracles, for a given time, then an audit of what is left.
  */
 
+import type { MirrorReclaim } from '../shared/actor/machine.ts'
 import { closeAudit, isQuiet, runMm } from '../shared/actor/rendezvous.ts'
 import { WORKLOADS } from '../shared/actor/workloads/index.ts'
 import { auditContract } from '../shared/check/contract.ts'
@@ -35,6 +36,8 @@ export interface StressOptions {
   readonly notify?: 'dispatcher' | 'inline'
   /** Which protocol the drivers run on. Default `sequence`. */
   readonly era?: Era
+  /** When empty directories of mirror page tables die. Default immediate. */
+  readonly mirrorReclaim?: MirrorReclaim
   readonly seed?: number
   readonly bytes?: number
   readonly checked?: boolean
@@ -82,6 +85,8 @@ export interface StressResult {
   /** Era two-pass: flushes that were begun in a first pass and waited for in a second; those that shared their invalidation. */
   readonly second_passes: number
   readonly overlapped_passes: number
+  /** Directories of mirror page tables that were made. */
+  readonly mirror_directories: number
   readonly close_calls: Readonly<Record<string, number>>
   readonly latency: Readonly<Record<string, Latency>>
   readonly violations: readonly Violation[]
@@ -117,6 +122,7 @@ export async function stress(options: StressOptions = {}): Promise<StressResult>
     noise: options.noise ?? DEFAULT_NOISE,
     notify: options.notify ?? 'dispatcher',
     era: options.era ?? DEFAULT_ERA,
+    mirrorReclaim: options.mirrorReclaim ?? 'immediate',
     seed: options.seed ?? 1,
     checked: options.checked ?? true,
     swapPages: workload.swapPages ?? 0,
@@ -216,6 +222,7 @@ function totals(machine: Machine) {
     migrations: stat('migrations'),
     second_passes: stat('secondPasses'),
     overlapped_passes: stat('overlappedPasses'),
+    mirror_directories: stat('mirrorDirectories'),
     close_calls: { PG: stat('savedByRetry') + stat('savedByShootdown') },
     latency,
   }

@@ -12,6 +12,7 @@ import { frameRegionWords, MAX_FRAMES } from '../frame/frames.ts'
 import { createHeap, HEAP_HEADER_WORDS, shadowWords } from '../frame/objects.ts'
 import { createZeroFrame, createZone, SWAP_ZONE, SYSTEM_ZONE } from '../frame/zones.ts'
 import { DEFAULT_ERA, type Era, eraNumber } from '../hmm/era.ts'
+import { KEEP_MS } from '../hmm/kept.ts'
 import {
   createBuffer,
   createRegions,
@@ -38,6 +39,7 @@ import {
   CHECKED_AT,
   CORES_AT,
   ERA_AT,
+  KEEP_DIRECTORIES_MS_AT,
   NOISE_AT,
   NOTIFY_MODE_AT,
   RCU_EPOCH_AT,
@@ -66,6 +68,8 @@ export interface MachineConfig {
   readonly notify: 'dispatcher' | 'inline'
   /** Default: sequence. */
   readonly era?: Era
+  /** When empty directories of mirror page tables die. Default: immediate. */
+  readonly mirrorReclaim?: MirrorReclaim
   /** Held locks, lock order, object lifetime and the oracles are checked. */
   readonly checked: boolean
   /** Probability of a noise spin at a schedule point, 0 to 1. */
@@ -78,6 +82,9 @@ export interface MachineConfig {
 }
 
 export const MAX_CPUS = 16
+/** `delayed`: they are kept for KEEP_MS, because devices often fill them again at once. */
+export const MIRROR_RECLAIMS = ['immediate', 'delayed'] as const
+export type MirrorReclaim = (typeof MIRROR_RECLAIMS)[number]
 
 function enginesOf(config: MachineConfig): number {
   return config.engines ?? config.devices
@@ -162,6 +169,7 @@ function writeConfiguration(words: Words, config: MachineConfig, actors: { kind:
   words[NOTIFY_MODE_AT] = config.notify === 'inline' || config.notifiers === 0 ? NOTIFY_INLINE : NOTIFY_DISPATCHER
   words[SEED_AT] = config.seed | 0
   words[ERA_AT] = eraNumber(config.era ?? DEFAULT_ERA)
+  words[KEEP_DIRECTORIES_MS_AT] = config.mirrorReclaim === 'delayed' ? KEEP_MS : 0
   words[RCU_EPOCH_AT] = 1
   createTraces(words, actors.length, isLarge(config) ? DEEP_TRACE : SHALLOW_TRACE)
   actors.forEach((actor, id) => {

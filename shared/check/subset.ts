@@ -4,7 +4,7 @@
  */
 
 import { instanceMirror, MAX_INSTANCES } from '../device/record.ts'
-import { type Directory, directoryEntryAt } from '../hmm/directory.ts'
+import { type Directory, directoryEntryAt, pdeDirectory } from '../hmm/directory.ts'
 import { DIRECTORY_ENTRIES } from '../hmm/geometry.ts'
 import { MIRROR_GEOMETRY, type Mirror, mirrorIsLive, mirrorMm, mirrorRoot, NO_MIRROR } from '../hmm/mirror.ts'
 import { type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
@@ -44,7 +44,7 @@ function eachEntryBelow(
     const entry = task.words[directoryEntryAt(directory, i)] as number
     if (entry === 0) continue
     const vpn = base + i * (span[level] as number)
-    if (level < leafLevel) eachEntryBelow(task, entry as Directory, level + 1, vpn, visit)
+    if (level < leafLevel) eachEntryBelow(task, pdeDirectory(entry), level + 1, vpn, visit)
     else if (mirrorValid(entry as MirrorPte)) visit(vpn, entry as MirrorPte)
   }
 }

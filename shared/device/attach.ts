@@ -26,13 +26,14 @@ import {
   mirrorUnlock,
   NO_MIRROR,
 } from '../hmm/mirror.ts'
-import { mirrorRestrict } from '../hmm/mirrortable.ts'
+import { mirrorDiscard } from '../hmm/mirrortable.ts'
 import { protocolOf } from '../hmm/protocol.ts'
 import { EBUSY, ENOMEM } from '../memory/errno.ts'
 import { LAST_VPN } from '../mm/vma.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import type { Task } from '../seam/task.ts'
 import { flushDeviceTlb } from './devicetlb.ts'
+import { setUpKeeping } from './keeper.ts'
 import { freeInstance, getMirrorOf, lockDevice, setInstance, unlockDevice } from './record.ts'
 import { boundDriver } from './registry.ts'
 
@@ -49,6 +50,7 @@ export function attachDevice(task: Task, device: number, mm: Mm): Mirror | numbe
   }
   const mirror = createMirror(task, device, mm)
   if (mirror === NO_MIRROR) return -ENOMEM
+  setUpKeeping(task, device, mirror)
   const subscribed = protocolOf(task).subscribe(task, mirror)
   if (subscribed !== 0) {
     putMirror(task, mirror)
@@ -94,6 +96,6 @@ export function putMirror(task: Task, mirror: Mirror): void {
 function withdraw(task: Task, mirror: Mirror): void {
   protocolOf(task).withdraw(task, mirror)
   mirrorLock(task, mirror)
-  mirrorRestrict(task, mirror, 0, LAST_VPN, 0)
+  mirrorDiscard(task, mirror, 0, LAST_VPN)
   mirrorUnlock(task, mirror)
 }

@@ -21,7 +21,14 @@ import {
   NO_MIRROR,
 } from '../hmm/mirror.ts'
 import { MIRROR_WRITE, type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
-import { mirrorIterator, mirrorMarkDirty, mirrorPeek, mirrorPeekGeneration, mirrorRestrict } from '../hmm/mirrortable.ts'
+import {
+  mirrorDiscard,
+  mirrorIterator,
+  mirrorMarkDirty,
+  mirrorPeek,
+  mirrorPeekGeneration,
+  mirrorRestrict,
+} from '../hmm/mirrortable.ts'
 import { protocolOf } from '../hmm/protocol.ts'
 import { PAGE_WORDS, type WordAt } from '../memory/words.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
@@ -135,6 +142,15 @@ export class DeviceContext extends RangeContext {
   /** Takes the write right away from pages [start, last]; otherwise as unmap. Update lock held. */
   writeProtect(mirror: Mirror, start: number, last: number): void {
     if (mirrorRestrict(this.task, mirror, start, last, ~MIRROR_WRITE) > 0) flushDeviceTlb(this.task, this.device)
+  }
+
+  /**
+   * Says that the device is done with pages [start, last], whose hardware is stopped: what an munmap would do to the mirror's
+   * table, without a callback. Directories that are empty then die at once, whatever the machine does otherwise. A later access
+   * faults. Update lock held.
+   */
+  discard(mirror: Mirror, start: number, last: number): void {
+    if (mirrorDiscard(this.task, mirror, start, last) > 0) flushDeviceTlb(this.task, this.device)
   }
 
   /** Flushes the device's TLB and waits for the engine's acknowledgement. Any lock may be held. */

@@ -19,6 +19,7 @@ import type { Task } from '../seam/task.ts'
 import { ViolationSignal } from '../seam/violation.ts'
 import { DeviceContext } from './context.ts'
 import type { DeviceFault, Driver, IoctlRequest, IoctlResult, WorkItem } from './contract.ts'
+import { forgetUnmapped } from './keeper.ts'
 import { deviceZone } from './record.ts'
 
 /** A driver as the runtime calls it: every call present, errors named. */
@@ -59,7 +60,11 @@ export function registerDriver(task: Task, device: number, driver: Driver): void
 
 function registerInvalidate(task: Task, dev: DeviceContext, driver: Driver): void {
   const invalidate = (mirror: Mirror, range: NotifierRange, seq: number) =>
-    guarded(driver, dev, 'invalidate', () => driver.invalidate(dev, mirror, range, seq))
+    guarded(driver, dev, 'invalidate', () => {
+      const done = driver.invalidate(dev, mirror, range, seq)
+      if (done) forgetUnmapped(task, mirror, range)
+      return done
+    })
   registerOp(task, INTERVAL_OPS, dev.device, (_task, sub, range, seq) => invalidate(subCookie(_task, sub) as Mirror, range, seq))
   registerHmm(task)
   registerOp(task, MIRROR_OPS, dev.device, {
@@ -72,8 +77,11 @@ function registerPair(task: Task, dev: DeviceContext, driver: Driver): void {
   const { invalidateStart, invalidateFinish } = driver as Required<Driver>
   registerOp(task, INTERVAL_OPS, dev.device, (_task, sub, range, seq) =>
     guarded(driver, dev, 'invalidateStart', () => {
-      const answer = invalidateStart.call(driver, dev, subCookie(_task, sub) as Mirror, range, seq)
-      if (answer === 0 || answer === -EAGAIN) return answer === 0
+      const mirror = subCookie(_task, sub) as Mirror
+      const answer = invalidateStart.call(driver, dev, mirror, range, seq)
+      if (answer === -EAGAIN) return false
+      forgetUnmapped(task, mirror, range)
+      if (answer === 0) return true
       if (answer > 0 && answer === (answer | 0)) return answer
       throw new Error(`it answered ${answer}, and not 0, -EAGAIN or a positive token`)
     }),

@@ -5,14 +5,16 @@
  *     until halted
  *         nothing to do: sleep
  *         queued work first: it is what earlier faults and callbacks left behind
+ *         directories that mirrors kept and nobody used: they die (hmm/kept.ts)
  *         one batch of faults: duplicates joined; for each page look the mirror up (with a reference), driver.serviceFault
  *         status of each waiting context, then one replay
  */
 import { reapDeferred } from '../frame/deferred.ts'
-import { NO_MIRROR } from '../hmm/mirror.ts'
+import { mirrorTable, NO_MIRROR } from '../hmm/mirror.ts'
+import { pruneIdle } from '../hmm/table.ts'
 import { EFAULT } from '../memory/errno.ts'
 import { atomicStore } from '../seam/atomics.ts'
-import { park, WAIT } from '../seam/park.ts'
+import { nap, park, WAIT } from '../seam/park.ts'
 import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
@@ -21,17 +23,23 @@ import { type Ring, ringConsume, ringCount, ringPeek, ringPeekAt, ringSleepingAt
 import { putMirror } from './attach.ts'
 import { setContextStatus } from './contexts.ts'
 import { faultAccess, faultContext, faultInstance, faultStamp, faultVpn, replayFaults } from './faultbuffer.ts'
-import { faultRing, getInstance, workRing } from './record.ts'
+import { keepMs } from './keeper.ts'
+import { faultRing, getInstance, instanceMirror, MAX_INSTANCES, workRing } from './record.ts'
 import { boundDriver } from './registry.ts'
+
+/** Looks in the time for which a directory is kept: it lives for one of them longer at most. */
+const LOOKS_PER_KEEPING = 4
 
 /** Serves `device` until the machine halts. The body of the service actor. */
 export function serveDevice(task: Task, device: number): never {
   for (;;) {
     tick(task)
     while (serveWork(task, device)) tick(task)
-    if (!serveFaults(task, device)) {
+    const served = serveFaults(task, device)
+    const untilLook = pruneMirrors(task, device)
+    if (!served) {
       reapDeferred(task)
-      sleepUntilWork(task, device)
+      sleepUntilWork(task, device, untilLook)
     }
   }
 }
@@ -108,10 +116,35 @@ function serveGroup(task: Task, device: number, group: FaultGroup): void {
   if (mirror !== NO_MIRROR) putMirror(task, mirror)
 }
 
-/** Sleeps while both rings are empty: SLEEPING is raised on both before the last look at either (sync/ring.ts). */
-function sleepUntilWork(task: Task, device: number): void {
+/**
+ * One look of the device's service at what its mirrors keep: those directories die that were not used for their time. Returns the
+ * milliseconds until the next look; 0 when nothing is kept. No lock held.
+ */
+function pruneMirrors(task: Task, device: number): number {
+  const ms = keepMs(task)
+  if (ms === 0) return 0
+  const now = Math.floor(task.nowNs() / 1e6)
+  let kept = 0
+  for (let instance = 0; instance < MAX_INSTANCES; instance++) {
+    if (instanceMirror(task, device, instance) === NO_MIRROR) continue
+    const mirror = getInstance(task, device, instance)
+    if (mirror === NO_MIRROR) continue
+    kept += pruneIdle(task, mirrorTable(task, mirror), now)
+    putMirror(task, mirror)
+  }
+  return kept === 0 ? 0 : Math.ceil(ms / LOOKS_PER_KEEPING)
+}
+
+/**
+ * Sleeps while both rings are empty: SLEEPING is raised on both before the last look at either (sync/ring.ts). With directories
+ * to look after, for `untilLook` milliseconds at most.
+ */
+function sleepUntilWork(task: Task, device: number, untilLook: number): void {
   const rings: readonly Ring[] = [faultRing(task, device), workRing(task, device)]
   for (const ring of rings) atomicStore(task, ringSleepingAt(ring), 1)
-  if (rings.every((ring) => ringPeek(task, ring) === 0)) park(task, WAIT.work, rings[0] as Ring)
+  if (rings.every((ring) => ringPeek(task, ring) === 0)) {
+    if (untilLook === 0) park(task, WAIT.work, rings[0] as Ring)
+    else nap(task, untilLook * 1e6)
+  }
   for (const ring of rings) atomicStore(task, ringSleepingAt(ring), 0)
 }

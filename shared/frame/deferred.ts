@@ -25,16 +25,32 @@ const LOCK = 0
 const FIRST = 1
 const LAST = 2
 
-/** Frees `object` after a grace period. It is already unlinked: no new reader can find it. Never waits. */
+/** An object that is unlinked already: no new reader can find it. */
+export interface Dead {
+  readonly kind: ObjectKind
+  readonly object: WordAt
+}
+
+/** Frees `object` after a grace period. It is already unlinked. Never waits. */
 export function deferFree(task: Task, kind: ObjectKind, object: WordAt): void {
-  put(task, object + NEXT, 0)
-  put(task, object + GRACE, rcuStartGrace(task))
-  put(task, object + KIND, kind.id)
+  deferFreeAll(task, [{ kind, object }])
+}
+
+/** Frees objects that died together after one grace period. Never waits. */
+export function deferFreeAll(task: Task, dead: readonly Dead[]): void {
+  const [first] = dead
+  if (first === undefined) return
+  const grace = rcuStartGrace(task)
+  for (const [i, { kind, object }] of dead.entries()) {
+    put(task, object + NEXT, dead[i + 1]?.object ?? 0)
+    put(task, object + GRACE, grace)
+    put(task, object + KIND, kind.id)
+  }
   spinLock(task, heapWord(task, LOCK), OBJECTS)
   const last = get(task, heapWord(task, LAST))
-  if (last === 0) put(task, heapWord(task, FIRST), object)
-  else put(task, last + NEXT, object)
-  put(task, heapWord(task, LAST), object)
+  if (last === 0) put(task, heapWord(task, FIRST), first.object)
+  else put(task, last + NEXT, first.object)
+  put(task, heapWord(task, LAST), (dead.at(-1) as Dead).object)
   spinUnlock(task, heapWord(task, LOCK))
 }
 

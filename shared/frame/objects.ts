@@ -4,9 +4,10 @@
  *   heap region
  *   word   0 ....... 15      16 ..              16 + CLASSES * 16            then
  *        +-----------------+------------------+----------------------------+--------------------------------+
- *        | BUMP, LIMIT     | one line a class | live count, one word a kind| chunks, each for one class     |
+ *        | BUMP .. FAILURES| one line a class | live count, one word a kind| chunks, each for one class     |
  *        +-----------------+------------------+----------------------------+--------------------------------+
  *
+ *   FAILURES     allocations that failed. Atomic, and no schedule point: who keeps something that could be freed looks at it.
  *   words 4..15  belong to deferred.ts.
  *   BUMP         first heap word not yet given to a class. Atomic, and never beyond LIMIT: an add that is taken back when it
  *                was too much would leave the counter inside what somebody else was given meanwhile.
@@ -59,6 +60,7 @@ const QUARANTINE = 32
 
 const BUMP = 0
 const LIMIT = 1
+const FAILURES = 2
 const OTHERS = 4
 const CLASS_AT = LINE_WORDS
 const LIVE_AT = CLASS_AT + CLASS_LINES.length * LINE_WORDS
@@ -96,8 +98,15 @@ export function createHeap(task: Task): void {
  * readers no more. Takes and drops `objects` locks; never sleeps.
  */
 export function allocObject(task: Task, kind: ObjectKind): WordAt {
-  const at = takeObject(task, kind)
-  return at === 0 && reapDeferred(task) > 0 ? takeObject(task, kind) : at
+  let at = takeObject(task, kind)
+  if (at === 0 && reapDeferred(task) > 0) at = takeObject(task, kind)
+  if (at === 0) quietAdd(task, regionAt(task.words, 'heap') + FAILURES, 1)
+  return at
+}
+
+/** Allocations that failed so far. That it grew means: memory is short. */
+export function allocFailures(task: Task): number {
+  return quietLoad(task, regionAt(task.words, 'heap') + FAILURES)
 }
 
 function takeObject(task: Task, kind: ObjectKind): WordAt {

@@ -1,11 +1,16 @@
 /**
  * The iterator of a mirror page table (hmm_pt_iter). It holds a reference on every directory on the way to where it stands,
- * so what it points at cannot go away; it takes directory locks only to link and unlink.
+ * one per level, so what it points at cannot go away; it takes directory locks only to link and unlink.
  *
- *   lookup     the leaf directory that holds a page, or none
+ *   lookup     the entry of a page, if its leaf directory is there
  *   populate   the same, making missing directories; none = memory is out
- *   walk       the first existing leaf directory at or after a page
- *   finish     leaves everything; directories that died on the way are freed after a grace period
+ *   walk       the entry of the first page, at or after one, that has a leaf directory
+ *   finish     leaves everything; directories that died on the way are freed after one grace period
+ *
+ * Each takes a page and the end of the caller's range, and answers with the word of an entry, or 0. Afterwards `vpn` is the page
+ * it answered for, and `next` where the answer ends: entries up to there follow each other; after a 0 it is the end of the hole.
+ * An entry's word may be used until the iterator moves out of its directory. Nobody tests entries here: walkers differ in the lock
+ * they need for that, and some go through several tables with one address.
  *
  * `directory[i]` is the directory of level i that the iterator is inside, the root included: one meaning of level in table
  * and iterator, as the review of the series asked for.
@@ -16,11 +21,13 @@
  *                                              parent's lock: clears the link if it still names D
  *     REFS is 0: D is absent                   [Required: D's memory is not reused before the walker's section ends]
  */
-import { deferFree } from '../frame/deferred.ts'
+import { type Dead, deferFreeAll } from '../frame/deferred.ts'
+import { EINVAL } from '../memory/errno.ts'
+import type { WordAt } from '../memory/words.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
-import { rcuReadLock, rcuReadUnlock } from '../sync/rcu.ts'
+import { inRcuSection, rcuReadLock, rcuReadUnlock } from '../sync/rcu.ts'
 import {
   createDirectory,
   type Directory,
@@ -30,12 +37,16 @@ import {
   directoryGetUnlessDead,
   directoryKind,
   directoryPutTest,
+  directoryPutUnlessLast,
   freeDirectory,
   lockDirectory,
   NO_DIRECTORY,
+  pdeDirectory,
+  pdeOf,
   unlockDirectory,
 } from './directory.ts'
-import { directoryIndex, directoryLast, entryLast, type Geometry } from './geometry.ts'
+import { directoryIndex, directoryLast, entryFirst, entryLast, type Geometry } from './geometry.ts'
+import { keepDirectory, keepsDirectories, takeKept, touchKept } from './kept.ts'
 
 /** A table as an iterator sees it. */
 export interface TableView {
@@ -45,63 +56,122 @@ export interface TableView {
 
 /** Where a walker stands in a mirror page table; holds references until finish(). */
 export class MirrorIterator {
+  /** The page that the last call answered for. */
+  vpn = 0
+  /** Where the last answer ends: the first page that it says nothing about. */
+  next = 0
   private readonly task: Task
   private readonly table: TableView
   private readonly directory: Directory[]
   /** Deepest level the iterator is inside; 0 = only the root, which needs no reference. */
   private depth = 0
+  private readonly dead: Dead[] = []
+  /** Are leaf directories that become empty offered to the list of kept ones? */
+  private readonly keeps: boolean
 
-  constructor(task: Task, table: TableView) {
+  constructor(task: Task, table: TableView, keeps = keepsDirectories(task, table.root)) {
     this.task = task
     this.table = table
+    this.keeps = keeps
     this.directory = new Array(table.geometry.leafLevel + 1).fill(NO_DIRECTORY)
     this.directory[0] = table.root
   }
 
-  /** The leaf directory that holds `vpn`, or NO_DIRECTORY. */
-  lookup(vpn: number): Directory {
+  /** The entry of `vpn`, or 0. */
+  lookup(vpn: number, next = vpn + 1): WordAt {
     this.leaveFor(vpn)
-    while (this.depth < this.table.geometry.leafLevel) if (!this.descend(vpn)) return NO_DIRECTORY
-    return this.directory[this.depth] as Directory
+    while (!this.inLeaf()) if (!this.descend(vpn)) return this.hole(vpn, next)
+    return this.found(vpn, next)
   }
 
-  /** The leaf directory that holds `vpn`, made if missing. NO_DIRECTORY when memory is out. */
-  populate(vpn: number): Directory {
+  /** The entry of `vpn`, whose directories are made if they are missing. 0 when memory is out. */
+  populate(vpn: number, next = vpn + 1): WordAt {
     this.leaveFor(vpn)
-    while (this.depth < this.table.geometry.leafLevel) if (!this.descend(vpn) && !this.link(vpn)) return NO_DIRECTORY
-    return this.directory[this.depth] as Directory
+    while (!this.inLeaf()) if (!this.descend(vpn) && !this.link(vpn)) return this.hole(vpn, next)
+    return this.found(vpn, next)
   }
 
-  /**
-   * The first page in [vpn, last] that lies in an existing leaf directory, or -1 when there is none. The iterator is then
-   * inside that directory: `leaf()` and `leafLast()` speak of it.
-   */
-  walk(vpn: number, last: number): number {
-    for (let at = vpn; at <= last; ) {
+  /** The entry of the first page in [vpn, next) that has a leaf directory, or 0 when there is none; then vpn is next. */
+  walk(vpn: number, next: number): WordAt {
+    for (let at = vpn; at < next; ) {
       this.leaveFor(at)
       let missing = false
-      while (this.depth < this.table.geometry.leafLevel && !missing) missing = !this.descend(at)
-      if (!missing) return at
+      while (!this.inLeaf() && !missing) missing = !this.descend(at)
+      if (!missing) return this.found(at, next)
       // Skip exactly the span of the missing entry: anything longer would jump over populated directories.
       at = entryLast(this.table.geometry, at, this.depth) + 1
     }
-    return -1
+    this.vpn = next
+    this.next = next
+    return 0
   }
 
-  /** The leaf directory the iterator is inside. */
-  leaf(): Directory {
-    assert(this.depth === this.table.geometry.leafLevel, 'the iterator is inside a leaf directory')
+  /** Leaves every directory. Those without entries die, or are kept; the dead are freed after a grace period. Never waits. */
+  finish(): void {
+    while (this.depth > 0) this.leave()
+    deferFreeAll(this.task, this.dead.splice(0))
+  }
+
+  /** The directory of `level` that the iterator is inside, or NO_DIRECTORY. */
+  inside(level: number): Directory {
+    return this.directory[level] as Directory
+  }
+
+  /** Locks the entries of the leaf directory that the iterator is inside (hmm_pt_iter_directory_lock). */
+  lockLeaf(): void {
+    lockDirectory(this.task, this.table.geometry, this.leaf(), this.depth)
+  }
+
+  unlockLeaf(): void {
+    unlockDirectory(this.task, this.leaf())
+  }
+
+  /**
+   * Counts `count` entries of this leaf directory that became valid (hmm_pt_iter_directory_ref), or invalid when it is negative
+   * (unref). A change between two valid values, as from a page to its bus address, counts nothing.
+   */
+  countValid(count: number): void {
+    directoryAddRefs(this.task, this.leaf(), count)
+  }
+
+  /**
+   * Enters `directory`, a child of the deepest one, of level `level` (hmm_pt_iter_protect_directory). 1; 0 when it is dead;
+   * -EINVAL for the root, or when a directory of that level is protected already. Caller is inside the rcu section in which it
+   * loaded the link; this leaves the section.
+   */
+  protectDirectory(directory: Directory, level: number): number {
+    const { task } = this
+    assert(inRcuSection(task), 'a directory is protected inside the rcu section that found it')
+    const free = level > 0 && this.directory[level] === NO_DIRECTORY
+    const alive = free && directoryGetUnlessDead(task, directory)
+    rcuReadUnlock(task)
+    if (!free) return -EINVAL
+    if (!alive) return 0
+    this.directory[level] = directory
+    this.depth = level
+    return 1
+  }
+
+  private leaf(): Directory {
+    assert(this.inLeaf(), 'the iterator is inside a leaf directory')
     return this.directory[this.depth] as Directory
   }
 
-  /** Last page of the leaf directory the iterator is inside. */
-  leafLast(vpn: number): number {
-    return directoryLast(this.table.geometry, vpn, this.table.geometry.leafLevel)
+  private inLeaf(): boolean {
+    return this.depth === this.table.geometry.leafLevel
   }
 
-  /** Leaves every directory. Directories without entries die now. */
-  finish(): void {
-    while (this.depth > 0) this.leave()
+  private found(vpn: number, next: number): WordAt {
+    const { geometry } = this.table
+    this.vpn = vpn
+    this.next = Math.min(next, directoryLast(geometry, vpn, this.depth) + 1)
+    return directoryEntryAt(this.directory[this.depth] as Directory, directoryIndex(geometry, vpn, this.depth))
+  }
+
+  private hole(vpn: number, next: number): WordAt {
+    this.vpn = vpn
+    this.next = Math.min(next, entryLast(this.table.geometry, vpn, this.depth) + 1)
+    return 0
   }
 
   /** Leaves, deepest first, every directory that does not cover `vpn`. */
@@ -120,28 +190,44 @@ export class MirrorIterator {
     const parent = this.directory[level - 1] as Directory
     this.directory[level] = NO_DIRECTORY
     this.depth = level - 1
-    if (!directoryPutTest(task, directory)) return
+    if (!this.putTest(directory, level)) return
     const at = directoryEntryAt(parent, directoryIndex(table.geometry, directoryBase(task, directory), level - 1))
     lockDirectory(task, table.geometry, parent, level - 1)
     // A populate that found us dead may have linked a fresh directory here already.
-    if (atomicLoad(task, at) === directory) atomicStore(task, at, 0)
+    if (atomicLoad(task, at) === pdeOf(directory)) atomicStore(task, at, 0)
     unlockDirectory(task, parent)
     if (level - 1 > 0) directoryAddRefs(task, parent, -1) // the root is not counted
-    deferFree(task, directoryKind(table.geometry, level), directory)
+    this.dead.push({ kind: directoryKind(table.geometry, level), object: directory })
+  }
+
+  /** Gives up the iterator's reference; true when the directory is dead now. */
+  private putTest(directory: Directory, level: number): boolean {
+    const { task, table } = this
+    if (!this.keeps || level !== table.geometry.leafLevel) return directoryPutTest(task, directory)
+    touchKept(task, directory)
+    while (!directoryPutUnlessLast(task, directory)) {
+      const keeping = keepDirectory(task, table.root, directory)
+      if (keeping === 'kept') return false
+      if (keeping === 'full') return directoryPutTest(task, directory)
+    }
+    return false
   }
 
   /** Enters the child that holds `vpn`. False if there is none, or it is dead. */
   private descend(vpn: number): boolean {
     const { task, table } = this
     const at = directoryEntryAt(this.directory[this.depth] as Directory, directoryIndex(table.geometry, vpn, this.depth))
-    rcuReadLock(task)
-    const child = atomicLoad(task, at) as Directory
-    const entered = child !== NO_DIRECTORY && directoryGetUnlessDead(task, child)
-    rcuReadUnlock(task)
-    if (!entered) return false
-    this.depth++
-    this.directory[this.depth] = child
-    return true
+    for (;;) {
+      rcuReadLock(task)
+      const child = pdeDirectory(atomicLoad(task, at))
+      if (child === NO_DIRECTORY) {
+        rcuReadUnlock(task)
+        return false
+      }
+      if (this.protectDirectory(child, this.depth + 1) === 1) return true
+      // Lost to a dying directory. Somebody may have linked another one already; while nobody has, there is a hole.
+      if (atomicLoad(task, at) === pdeOf(child)) return false
+    }
   }
 
   /** Links a new child for `vpn` and enters it, or enters the one another iterator linked meanwhile. False: memory is out. */
@@ -150,14 +236,13 @@ export class MirrorIterator {
     const { geometry } = table
     const level = this.depth
     const parent = this.directory[level] as Directory
-    const base = Math.floor(vpn / (geometry.span[level] as number)) * (geometry.span[level] as number)
-    const fresh = createDirectory(task, geometry, level + 1, base)
+    const fresh = this.createChild(vpn)
     const at = directoryEntryAt(parent, directoryIndex(geometry, vpn, level))
     lockDirectory(task, geometry, parent, level)
-    const child = atomicLoad(task, at) as Directory
+    const child = pdeDirectory(atomicLoad(task, at))
     const found = child !== NO_DIRECTORY && directoryGetUnlessDead(task, child)
     if (!found && fresh !== NO_DIRECTORY) {
-      atomicStore(task, at, fresh) // possibly over a dead one, which then finds that the link no longer names it
+      atomicStore(task, at, pdeOf(fresh)) // possibly over a dead one, which then finds that the link no longer names it
       if (level > 0) directoryAddRefs(task, parent, 1)
     }
     unlockDirectory(task, parent)
@@ -167,4 +252,30 @@ export class MirrorIterator {
     this.directory[this.depth] = found ? child : fresh
     return true
   }
+
+  /** A directory for the child that holds `vpn`. When memory is out, what the table keeps is given up for it. */
+  private createChild(vpn: number): Directory {
+    const { task, table } = this
+    const base = entryFirst(table.geometry, vpn, this.depth)
+    const fresh = createDirectory(task, table.geometry, this.depth + 1, base)
+    if (fresh !== NO_DIRECTORY || dropKept(task, table, () => true) === 0) return fresh
+    return createDirectory(task, table.geometry, this.depth + 1, base)
+  }
+}
+
+/**
+ * Ends the keeping of directories that `wanted` names: those that are still empty die, by the same steps as any other. Returns
+ * how many. No directory lock held; never waits.
+ */
+export function dropKept(task: Task, table: TableView, wanted: (leaf: Directory) => boolean): number {
+  const iterator = new MirrorIterator(task, table, false)
+  let dropped = 0
+  for (let leaf = takeKept(task, table.root, wanted); leaf !== NO_DIRECTORY; leaf = takeKept(task, table.root, wanted)) {
+    iterator.lookup(directoryBase(task, leaf))
+    assert(iterator.inside(table.geometry.leafLevel) === leaf, 'a kept directory is alive, and so its link leads to it')
+    iterator.countValid(-1) // what keeps it alive from here is the iterator, and entries that came back
+    dropped++
+  }
+  iterator.finish()
+  return dropped
 }

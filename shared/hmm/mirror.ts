@@ -27,8 +27,11 @@ import type { Task } from '../seam/task.ts'
 import { DRIVER } from '../sync/classes.ts'
 import { assertHeld } from '../sync/held.ts'
 import { mutexLock, mutexTryLock, mutexUnlock } from '../sync/mutex.ts'
-import { createDirectory, type Directory, freeDirectory, NO_DIRECTORY } from './directory.ts'
+import { type Directory, NO_DIRECTORY } from './directory.ts'
 import { type Geometry, geometryFor } from './geometry.ts'
+import type { TableView } from './iterator.ts'
+import { keepDirectories } from './kept.ts'
+import { createTable, freeTable } from './table.ts'
 
 export type Mirror = WordAt & { readonly brand: 'mirror' }
 export const NO_MIRROR = 0 as Mirror
@@ -62,7 +65,7 @@ export const MIRROR_GEOMETRY: Geometry = geometryFor(LAST_VPN)
 export function createMirror(task: Task, device: number, mm: Mm): Mirror {
   const mirror = allocObject(task, MIRROR_KIND) as Mirror
   if (mirror === NO_MIRROR) return NO_MIRROR
-  const root = createDirectory(task, MIRROR_GEOMETRY, 0, 0)
+  const root = createTable(task, MIRROR_GEOMETRY)
   if (root === NO_DIRECTORY) {
     freeObject(task, MIRROR_KIND, mirror)
     return NO_MIRROR
@@ -93,9 +96,14 @@ export function mirrorPutTest(task: Task, mirror: Mirror): boolean {
   return before === 1
 }
 
-/** Frees the record of a mirror without references. Its table is empty and it subscribes to nothing. */
+/** Has the mirror's table keep empty directories for `ms`; actor `keeper` ends that. Only the opener knows the mirror yet. */
+export function mirrorKeepDirectories(task: Task, mirror: Mirror, ms: number, keeper: number): void {
+  keepDirectories(task, mirrorRoot(task, mirror), ms, keeper)
+}
+
+/** Frees the record of a mirror without references, and its table. It subscribes to nothing, and nobody walks the table. */
 export function freeMirror(task: Task, mirror: Mirror): void {
-  freeDirectory(task, MIRROR_GEOMETRY, mirrorRoot(task, mirror))
+  freeTable(task, mirrorTable(task, mirror))
   mmDrop(task, mirrorMm(task, mirror))
   freeObject(task, MIRROR_KIND, mirror)
 }
@@ -125,6 +133,10 @@ export function mirrorMm(task: Task, mirror: Mirror): Mm {
 
 export function mirrorRoot(task: Task, mirror: Mirror): Directory {
   return get(task, mirror + ROOT) as Directory
+}
+
+export function mirrorTable(task: Task, mirror: Mirror): TableView {
+  return { geometry: MIRROR_GEOMETRY, root: mirrorRoot(task, mirror) }
 }
 
 /** Gives the mirror its number in hardware. Device lock held. */

@@ -1,28 +1,21 @@
 /**
- * What is done to a mirror page table: filling it from a snapshot, taking rights away, and the hardware's walk.
+ * What is done to a mirror page table: filling it from a snapshot, taking rights away, discarding, and the hardware's walk.
  *
- * Caller of fill and clear holds the mirror's update lock (the driver's); the directory locks below it are taken here.
+ * Caller of fill, restrict and discard holds the mirror's update lock (the driver's); the directory locks below it are taken here.
  */
 import { frameMarkDirty } from '../frame/frames.ts'
 import type { WordAt } from '../memory/words.ts'
-import { atomicAnd, atomicCas, atomicLoad, atomicOr } from '../seam/atomics.ts'
+import { atomicAnd, atomicCas, atomicLoad } from '../seam/atomics.ts'
 import { get, put } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import { PROBE, probe } from '../seam/probe.ts'
 import type { Task } from '../seam/task.ts'
-import {
-  type Directory,
-  directoryAddRefs,
-  directoryEntryAt,
-  directoryGenerationAt,
-  lockDirectory,
-  NO_DIRECTORY,
-  unlockDirectory,
-} from './directory.ts'
+import { type Directory, directoryEntryAt, NO_DIRECTORY, pdeDirectory } from './directory.ts'
 import { DIRECTORY_ENTRIES, directoryIndex } from './geometry.ts'
 import { MirrorIterator } from './iterator.ts'
-import { assertMirrorLocked, MIRROR_GEOMETRY, type Mirror, mirrorDevice, mirrorRoot } from './mirror.ts'
+import { assertMirrorLocked, MIRROR_GEOMETRY, type Mirror, mirrorDevice, mirrorTable } from './mirror.ts'
 import {
+  hmmPteSetDirty,
   MIRROR_DIRTY,
   MIRROR_HW_SHIFT,
   MIRROR_VALID,
@@ -32,6 +25,7 @@ import {
   mirrorPteFrame,
   mirrorValid,
 } from './mirrorpte.ts'
+import { pruneRange } from './table.ts'
 
 const LEAF = MIRROR_GEOMETRY.leafLevel
 /** Bits that an entry keeps when it is filled again: what the engine and the driver put there without the lock. */
@@ -39,7 +33,7 @@ const KEPT = MIRROR_DIRTY | (0xf << MIRROR_HW_SHIFT)
 
 /** An iterator over a mirror's table; finish() it. */
 export function mirrorIterator(task: Task, mirror: Mirror): MirrorIterator {
-  return new MirrorIterator(task, { geometry: MIRROR_GEOMETRY, root: mirrorRoot(task, mirror) })
+  return new MirrorIterator(task, mirrorTable(task, mirror))
 }
 
 /**
@@ -55,21 +49,19 @@ export function mirrorFill(
   generation: number,
 ): boolean {
   assertMirrorLocked(task, mirror)
-  const leaf = iterator.populate(vpn)
-  if (leaf === NO_DIRECTORY) return false
-  lockDirectory(task, MIRROR_GEOMETRY, leaf, LEAF)
-  const added = fillEntry(task, leaf, vpn, pte, generation)
+  const at = iterator.populate(vpn)
+  if (at === 0) return false
+  iterator.lockLeaf()
+  const added = fillEntry(task, at, pte, generation)
   probe(task, PROBE.mirrorInstall, mirrorDevice(task, mirror), mirror, vpn, pte, generation)
-  unlockDirectory(task, leaf)
-  directoryAddRefs(task, leaf, added)
+  iterator.unlockLeaf()
+  iterator.countValid(added)
   return true
 }
 
 /** Returns the change in valid entries. Directory lock held. */
-function fillEntry(task: Task, leaf: Directory, vpn: number, pte: MirrorPte, generation: number): number {
-  const index = vpn % DIRECTORY_ENTRIES
-  const at = directoryEntryAt(leaf, index)
-  put(task, directoryGenerationAt(leaf, index), generation)
+function fillEntry(task: Task, at: WordAt, pte: MirrorPte, generation: number): number {
+  put(task, generationOfEntry(at), generation)
   for (;;) {
     const before = atomicLoad(task, at) as MirrorPte
     // DIRTY belongs to the frame it was set for: it stays only while the entry names the same one.
@@ -87,42 +79,49 @@ export function mirrorRestrict(task: Task, mirror: Mirror, start: number, last: 
   assertMirrorLocked(task, mirror)
   const iterator = mirrorIterator(task, mirror)
   let lost = 0
-  for (let vpn = iterator.walk(start, last); vpn >= 0; ) {
+  for (let at = iterator.walk(start, last + 1); at !== 0; at = iterator.walk(iterator.next, last + 1)) {
     tick(task)
-    const leaf = iterator.leaf()
-    const end = Math.min(last, iterator.leafLast(vpn))
     let removed = 0
-    lockDirectory(task, MIRROR_GEOMETRY, leaf, LEAF)
-    for (let page = vpn; page <= end; page++) {
-      const at = directoryEntryAt(leaf, page % DIRECTORY_ENTRIES)
+    iterator.lockLeaf()
+    for (const end = at + iterator.next - iterator.vpn; at < end; at++) {
       if (get(task, at) === 0) continue // written under this lock only, but for DIRTY on valid entries
       const before = atomicAnd(task, at, keep & ~MIRROR_DIRTY) as MirrorPte
       if ((before & MIRROR_DIRTY) !== 0 && (before & MIRROR_VALID_DMA) === 0) frameMarkDirty(task, mirrorPteFrame(before))
       if ((before & ~keep & (MIRROR_VALID | MIRROR_WRITE)) !== 0) lost++
       if (mirrorValid(before) && (before & keep & MIRROR_VALID) === 0) removed++
     }
-    unlockDirectory(task, leaf)
-    directoryAddRefs(task, leaf, -removed)
-    vpn = end < last ? iterator.walk(end + 1, last) : -1
+    iterator.unlockLeaf()
+    iterator.countValid(-removed)
   }
   iterator.finish()
   return lost
 }
 
+/**
+ * The driver is done with pages [start, last] (hmm_mirror_range_discard): what a munmap would do to the mirror's table, and to it
+ * alone. Entries are cleared, dirty bits go to their frames, empty directories die at once, and no callback is called: the driver
+ * stopped the hardware before. Returns how many entries lost a right, as restrict.
+ */
+export function mirrorDiscard(task: Task, mirror: Mirror, start: number, last: number): number {
+  const lost = mirrorRestrict(task, mirror, start, last, 0)
+  pruneRange(task, mirrorTable(task, mirror), start, last)
+  return lost
+}
+
 /** Entry of page `vpn` as it is now; 0 = none. For drivers and oracles; another thread may change it at once. */
 export function mirrorPeek(task: Task, iterator: MirrorIterator, vpn: number): MirrorPte {
-  const leaf = iterator.lookup(vpn)
-  return (leaf === NO_DIRECTORY ? 0 : atomicLoad(task, directoryEntryAt(leaf, vpn % DIRECTORY_ENTRIES))) as MirrorPte
+  const at = iterator.lookup(vpn)
+  return (at === 0 ? 0 : atomicLoad(task, at)) as MirrorPte
 }
 
 /** Generation that the entry of page `vpn` was filled with. Update lock held, and there is an entry. */
 export function mirrorPeekGeneration(task: Task, iterator: MirrorIterator, vpn: number): number {
-  return get(task, directoryGenerationAt(iterator.lookup(vpn), vpn % DIRECTORY_ENTRIES))
+  return get(task, generationOfEntry(iterator.lookup(vpn)))
 }
 
 /** Says that the device wrote through the entry of page `vpn`. Update lock held, and there is an entry. */
 export function mirrorMarkDirty(task: Task, iterator: MirrorIterator, vpn: number): void {
-  atomicOr(task, directoryEntryAt(iterator.lookup(vpn), vpn % DIRECTORY_ENTRIES), MIRROR_DIRTY)
+  hmmPteSetDirty(task, iterator.lookup(vpn))
 }
 
 /**
@@ -132,7 +131,7 @@ export function mirrorMarkDirty(task: Task, iterator: MirrorIterator, vpn: numbe
 export function mirrorWalk(task: Task, root: Directory, vpn: number): WordAt {
   let directory = root
   for (let level = 0; level < LEAF; level++) {
-    directory = atomicLoad(task, directoryEntryAt(directory, directoryIndex(MIRROR_GEOMETRY, vpn, level))) as Directory
+    directory = pdeDirectory(atomicLoad(task, directoryEntryAt(directory, directoryIndex(MIRROR_GEOMETRY, vpn, level))))
     if (directory === NO_DIRECTORY) return 0
   }
   return directoryEntryAt(directory, vpn % DIRECTORY_ENTRIES)

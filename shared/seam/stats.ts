@@ -39,6 +39,8 @@ export const STAT = {
   secondPasses: 15,
   /** Those of them that shared their invalidation with another: they were under way at the same time. */
   overlappedPasses: 16,
+  /** Directories of mirror page tables that were made, on all levels but the root. */
+  mirrorDirectories: 17,
 } as const
 export type StatName = keyof typeof STAT
 export const STAT_NAMES = Object.keys(STAT) as StatName[]

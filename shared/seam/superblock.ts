@@ -29,6 +29,8 @@ export const NOTIFY_MODE_AT: WordAt = RUN_AT + 36
 export const SEED_AT: WordAt = RUN_AT + 37
 /** The machine's era: its place in ERAS (hmm/era.ts). */
 export const ERA_AT: WordAt = RUN_AT + 38
+/** Milliseconds for which mirror page tables keep empty directories; 0: they die when they are empty (hmm/kept.ts). */
+export const KEEP_DIRECTORIES_MS_AT: WordAt = RUN_AT + 39
 /** Counts actors that have finished their program in this run; the booting thread polls it. Atomic. */
 export const FINISHED_AT: WordAt = RUN_AT + 40
 /** 1 when workloads should wind down at their next operation (end of a stress run). Atomic. */

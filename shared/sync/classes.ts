@@ -25,6 +25,7 @@
  *   leafNested      spin    a second leaf, by mremap and fork only: destination after source.
  *   mirrorParent    spin    links below one upper directory of a mirror page table.
  *   mirrorLeaf      spin    valid, write and select bits of one leaf directory of a mirror page table.
+ *   mirrorKept      spin    the empty leaf directories that a mirror page table keeps for a while.
  *   subscriptions   spin    a mm's invalidation sequence, active count, interval tree and deferred list.
  *   device          spin    a device's table of mirrors.
  *   ring            spin    the producer side of a mailbox ring.
@@ -81,6 +82,7 @@ export const LEAF = book('page-table lock', 'spin')
 export const LEAF_NESTED = book('page-table lock (nested)', 'spin')
 export const MIRROR_PARENT = book('mirror directory (parent)', 'spin')
 export const MIRROR_LEAF = book('mirror directory', 'spin')
+export const MIRROR_KEPT = book('kept mirror directories', 'spin')
 export const SUBSCRIPTIONS = book('subscriptions', 'spin')
 export const DEVICE = book('device', 'spin')
 export const RING = book('ring', 'spin')

@@ -1,5 +1,6 @@
 /** Options that several verbs share, with the sentences for wrong values. */
 import { InvalidArgumentError, Option } from 'commander'
+import { MIRROR_RECLAIMS } from '../../shared/actor/machine.ts'
 import { ERAS_THERE } from '../../shared/hmm/protocol.ts'
 
 export function jsonOption(): Option {
@@ -24,6 +25,12 @@ export function jobsOption(description: string): Option {
 
 export function eraOption(): Option {
   return new Option('--era <era>', 'protocol that the drivers run on').choices(ERAS_THERE)
+}
+
+export function mirrorReclaimOption(): Option {
+  return new Option('--mirror-reclaim <when>', 'when empty directories of mirror page tables die')
+    .choices(MIRROR_RECLAIMS)
+    .default('immediate')
 }
 
 export function enginesOption(): Option {

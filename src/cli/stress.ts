@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { MirrorReclaim } from '../../shared/actor/machine.ts'
 import { WORKLOADS } from '../../shared/actor/workloads/index.ts'
 import { DEFAULT_ERA, type Era } from '../../shared/hmm/era.ts'
 import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
@@ -16,6 +17,7 @@ export interface StressFlags {
   readonly seed: number
   readonly notify: 'dispatcher' | 'inline'
   readonly era?: Era
+  readonly mirrorReclaim: MirrorReclaim
   readonly cpus: number
   readonly devices: string
   readonly duration: number
@@ -36,6 +38,7 @@ export async function stressVerb(profile: string, flags: StressFlags): Promise<n
     noise: flags.noise,
     notify: flags.notify,
     ...(flags.era === undefined ? {} : { era: flags.era }),
+    mirrorReclaim: flags.mirrorReclaim,
     seed: flags.seed,
     bytes: flags.memory,
     checked: flags.checks,
@@ -79,6 +82,7 @@ export function stressLines(result: ShownStress): string[] {
     `  operations      ${grouped(result.operations)} (${perSecond(result.operations)}/s)`,
     `  device faults   ${grouped(result.faults)} (${perSecond(result.faults)}/s)`,
     `  retries         ${grouped(result.retries)}: ${share(result.retries)} per 100 faults, ${share(result.retries_by_others)} caused by another actor; longest chain ${result.longest_retry_chain}`,
+    `  directories     ${grouped(result.mirror_directories)} of mirror page tables made`,
     `  invalidations   ${grouped(result.invalidations)} (${perSecond(result.invalidations)}/s)`,
     ...(result.second_passes === 0
       ? []

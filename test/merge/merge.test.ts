@@ -64,6 +64,7 @@ function stressed(seed: number, more: Partial<StressDocument> = {}): StressDocum
     migrations: 0,
     second_passes: 0,
     overlapped_passes: 0,
+    mirror_directories: 0,
     close_calls: { PG: 3 },
     latency: { invalidation: { count: 1, p50_ns: 1, p90_ns: 1, p99_ns: 1, p999_ns: 1, max_ns: 1 } },
     violations: [],
