@@ -205,12 +205,8 @@ export class MirrorIterator {
     const { task, table } = this
     if (!this.keeps || level !== table.geometry.leafLevel) return directoryPutTest(task, directory)
     touchKept(task, directory)
-    while (!directoryPutUnlessLast(task, directory)) {
-      const keeping = keepDirectory(task, table.root, directory)
-      if (keeping === 'kept') return false
-      if (keeping === 'full') return directoryPutTest(task, directory)
-    }
-    return false
+    if (directoryPutUnlessLast(task, directory)) return false
+    return !keepDirectory(task, table.root, directory) && directoryPutTest(task, directory)
   }
 
   /** Enters the child that holds `vpn`. False if there is none, or it is dead. */

@@ -18,14 +18,15 @@
  *   SEEN      failed allocations that the keeper knows of. Guarded by LOCK.
  *   STAMP     0: used since the keeper looked last; otherwise when it looked first. Atomic: leavers clear it without LOCK.
  *
- *     the last iterator leaves D               another enters D and leaves
- *     REFS is 1, so it may be kept
- *                                              REFS 1 -> 2, fills an entry: 3, leaves: 2
- *     LOCK, ON = 1                             [Required: no reference is counted twice: the list's is the leaver's own]
+ *     the last iterator leaves D               another enters D, fills it, and leaves
+ *     REFS is 1: its own, so the list has none
+ *                                              REFS 1 -> 2 -> 3 -> 2: not the last to leave
+ *     LOCK, ON = 1                             [Required: D is put on the list once, and its reference counted once]
  */
 import { allocFailures } from '../frame/objects.ts'
 import type { WordAt } from '../memory/words.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
+import { assert } from '../seam/error.ts'
 import { wake } from '../seam/park.ts'
 import { get, put } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
@@ -72,24 +73,23 @@ export function touchKept(task: Task, leaf: Directory): void {
   atomicStore(task, leaf + STAMP, 0)
 }
 
-export type Keeping = 'kept' | 'on the list' | 'full'
-
 /**
- * Offers the caller's reference of `leaf` to the list. `kept`: the list has it. `on the list`: the list has one already, so the
- * caller's is not the last. `full`: the caller keeps it. Wakes the keeper when it has nothing to look at yet.
+ * Offers a reference of `leaf`, which was the last one when the caller looked, to the list. True: the list has it. False: it is
+ * full, and the reference is still the caller's. Wakes the keeper when it had nothing to look at.
  */
-export function keepDirectory(task: Task, root: Directory, leaf: Directory): Keeping {
+export function keepDirectory(task: Task, root: Directory, leaf: Directory): boolean {
   spinLock(task, root + LOCK, MIRROR_KEPT)
   const count = get(task, root + COUNT)
-  const keeping = get(task, leaf + ON) === 1 ? 'on the list' : count >= MAX_KEPT ? 'full' : 'kept'
-  if (keeping === 'kept') {
+  const kept = count < MAX_KEPT
+  if (kept) {
+    assert(get(task, leaf + ON) === 0, 'a reference of the list is not given to it again')
     put(task, leaf + ON, 1)
     append(task, root, leaf)
     put(task, root + COUNT, count + 1)
   }
   spinUnlock(task, root + LOCK)
-  if (keeping === 'kept' && count === 0) wake(task, get(task, root + KEEPER))
-  return keeping
+  if (kept && count === 0) wake(task, get(task, root + KEEPER))
+  return kept
 }
 
 /** Takes the first directory that `wanted` names off the list; its reference is the caller's now. NO_DIRECTORY: there is none. */
