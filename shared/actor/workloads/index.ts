@@ -6,6 +6,7 @@ import type { AuditedArea } from '../../check/sum.ts'
 import type { EngineKernel } from '../../device/command.ts'
 import type { Mm } from '../../notifier/mmhead.ts'
 import type { Task } from '../../seam/task.ts'
+import { CHURN_AUDITED, churnKernel, setUpChurn, stepChurn } from './churn.ts'
 import { HUGE_AUDITED, HUGE_SWAP_PAGES, hugeKernel, setUpHuge, stepHuge } from './huge.ts'
 import { MIGRATE_AUDITED, MIGRATE_DEVICE_PAGES, migrateKernel, setUpMigrate, stepMigrate } from './migrate.ts'
 import { MIXED_AUDITED, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
@@ -41,6 +42,13 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     setUp: setUpHuge,
     step: stepHuge,
     kernel: hugeKernel,
+  },
+  churn: {
+    summary: 'devices fill directories of their mirror page tables that cpus empty (--mirror-reclaim delayed)',
+    audited: CHURN_AUDITED,
+    setUp: setUpChurn,
+    step: stepChurn,
+    kernel: churnKernel,
   },
   migrate: {
     summary: 'cpus drive test devices (--devices mirror*2,svm*2): pages migrate, come home, are taken exclusively',
