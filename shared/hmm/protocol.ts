@@ -38,7 +38,7 @@ export interface Protocol {
   wait(task: Task, range: Range): boolean
   /** A walk of the page tables begins. False: not now, begin again with `wait`. mmap_sem held. */
   fillBegins(task: Task, range: Range): boolean
-  /** Has the fill been spoilt already? Asked during the walk, without the update lock; a no may be old when it is heard. */
+  /** Has the fill been spoilt already? Asked during the walk and after it, without the update lock; a no may be old when it is heard. */
   disturbed(task: Task, range: Range): boolean
   /** The walk was carried through. False: it was spoilt meanwhile. mmap_sem held. */
   fillEnds(task: Task, range: Range): boolean

@@ -17,7 +17,6 @@ import { readRetry, setSeq, subSeq } from '../notifier/subscriptions.ts'
 import { type NotifierRange, rangeBlockable, rangeLast, rangeStart } from '../notifier/windows.ts'
 import { lookupOp, opKey, registerOp } from '../seam/optable.ts'
 import { WAIT } from '../seam/park.ts'
-import { PROBE, probe } from '../seam/probe.ts'
 import type { Task } from '../seam/task.ts'
 import { violation } from '../seam/violation.ts'
 import { MMAP_SEM, WINDOW } from '../sync/classes.ts'
@@ -117,7 +116,6 @@ function syncMirrors(task: Task, hmm: Hmm, range: NotifierRange, seq: number, ma
   if (!lockMirrors(task, hmm, maySleep)) return false
   const all = eachMirror(task, hmm, (mirror) => {
     const stopped = opsOf(task, mirror).sync(task, mirror, range, seq)
-    probe(task, PROBE.callbackDone, mirrorSub(mirror), range, stopped ? 1 : 0, seq)
     if (!stopped && maySleep) violation(task, 'CON', 'a callback refused an invalidation that may block')
     return stopped
   })
@@ -184,7 +182,7 @@ export const RANGE_VALID: Protocol = {
   wait: (task, range) => rangeAwait(task, range),
 
   fillBegins: rangeFillBegins,
-  disturbed: rangeFillSpoilt,
+  disturbed: (task, range) => rangeFillSpoilt(task, range) && !rangeIsFilled(task, range),
   fillEnds: rangeFillEnds,
   valid: rangeIsFilled,
 

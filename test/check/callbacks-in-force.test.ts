@@ -16,7 +16,7 @@ import type { Task } from '../../shared/seam/task.ts'
 import { solo, violationOf } from '../support/solo.ts'
 
 const OPS = 21
-const KIND = objectKind(28, 'subscription', SUB_WORDS)
+const KIND = objectKind(31, 'subscription', SUB_WORDS)
 const CLASSIC = objectKind(29, 'classic notifier', CLASSIC_WORDS)
 
 interface Stage {

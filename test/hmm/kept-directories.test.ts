@@ -19,7 +19,7 @@ import { type Solo, solo } from '../support/solo.ts'
 const MS = 40
 const LEAF = 512
 /** As large as a machine's memory for objects nearly is: it cannot be had. */
-const LARGE = objectKind(28, 'something large', 2000)
+const LARGE = objectKind(31, 'something large', 2000)
 
 function made(task: Task): number {
   return readStat(task.words, task.words[ACTOR_COUNT_AT] as number, 'mirrorDirectories')
