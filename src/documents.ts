@@ -58,6 +58,7 @@ export const stressDocument = z.object({
   verb: z.literal('stress'),
   profile: z.string(),
   era: z.string(),
+  mirror_reclaim: z.string(),
   seed: z.number().int(),
   seconds: z.number().nonnegative(),
   cpus: natural,

@@ -149,7 +149,8 @@ function shardList(parts: readonly number[]): string {
 
 function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
   const [{ document: first, file: firstFile }] = given as [Given<StressDocument>]
-  const load = ({ profile, era, cpus, devices }: StressDocument) => JSON.stringify({ profile, era, cpus, devices })
+  const load = ({ profile, era, mirror_reclaim, cpus, devices }: StressDocument) =>
+    JSON.stringify({ profile, era, mirror_reclaim, cpus, devices })
   const holders = new Map<string, string>()
   for (const { file, document: one } of given) {
     if (load(one) !== load(first))

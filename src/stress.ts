@@ -70,6 +70,7 @@ export interface Latency {
 export interface StressResult {
   readonly profile: string
   readonly era: Era
+  readonly mirror_reclaim: MirrorReclaim
   readonly seed: number
   readonly seconds: number
   readonly cpus: number
@@ -181,6 +182,7 @@ async function load(
   return {
     profile,
     era: options.era ?? DEFAULT_ERA,
+    mirror_reclaim: options.mirrorReclaim ?? 'immediate',
     seed: config.seed,
     seconds: Math.round((ran === 0 ? (performance.now() - began) / 1000 : ran) * 1000) / 1000,
     cpus: config.cpus,

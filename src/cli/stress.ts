@@ -67,8 +67,9 @@ function takeUp(result: StressResult, { scenario, device }: Aftermath, flags: St
 }
 
 /** A result, of one run or added up. */
-type ShownStress = Omit<StressResult, 'era' | 'violations' | 'aftermath'> & {
+type ShownStress = Omit<StressResult, 'era' | 'mirror_reclaim' | 'violations' | 'aftermath'> & {
   readonly era: string
+  readonly mirror_reclaim: string
   readonly violations: readonly ShownViolation[]
 }
 type ShownViolation = Pick<StressDocument['violations'][number], 'oracle' | 'message'>
@@ -82,7 +83,7 @@ export function stressLines(result: ShownStress): string[] {
     `  operations      ${grouped(result.operations)} (${perSecond(result.operations)}/s)`,
     `  device faults   ${grouped(result.faults)} (${perSecond(result.faults)}/s)`,
     `  retries         ${grouped(result.retries)}: ${share(result.retries)} per 100 faults, ${share(result.retries_by_others)} caused by another actor; longest chain ${result.longest_retry_chain}`,
-    `  directories     ${grouped(result.mirror_directories)} of mirror page tables made`,
+    ...(result.profile === 'churn' || result.mirror_reclaim === 'delayed' ? [directoriesLine(result)] : []),
     `  invalidations   ${grouped(result.invalidations)} (${perSecond(result.invalidations)}/s)`,
     ...(result.second_passes === 0
       ? []
@@ -96,6 +97,11 @@ export function stressLines(result: ShownStress): string[] {
     `  close calls     ${grouped(Object.values(result.close_calls).reduce((a, b) => a + b, 0))}: a stale entry was kept out by a retry, or a flush waited for an access in flight`,
     ...verdictLines(result),
   ]
+}
+
+/** What a load that empties directories of mirror page tables is about. */
+function directoriesLine({ mirror_directories, mirror_reclaim }: ShownStress): string {
+  return `  directories     ${grouped(mirror_directories)} of mirror page tables made (mirror-reclaim ${mirror_reclaim})`
 }
 
 /** `svm*4, mirror`: as --devices takes them. */

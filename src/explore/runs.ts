@@ -2,6 +2,7 @@
  * Controlled runs of one subject on one machine: each begins on a machine laid out anew, with the same workers, and tells how
  * it ended and by which schedule.
  */
+import type { MirrorReclaim } from '../../shared/actor/machine.ts'
 import type { ExploreProgram, Subject } from '../../shared/actor/subject.ts'
 import { cpusOf } from '../../shared/actor/subject.ts'
 import { type Counts, closeCallsSince, readTally } from '../../shared/actor/tally.ts'
@@ -29,6 +30,8 @@ export interface Stage {
   readonly notify: 'dispatcher' | 'inline'
   readonly era: Era
   readonly timeoutsOff: boolean
+  /** Default: immediate. */
+  readonly mirrorReclaim?: MirrorReclaim
   readonly bytes?: number
   /** Words that a foreign protocol has for its own. */
   readonly words?: number
@@ -162,13 +165,14 @@ export class Runs {
     }
     await this.machine?.close()
     this.reel = null
-    const { subject, devices, notify, era, words, swapPages, edit, plain, core } = this.stage
+    const { subject, devices, notify, era, mirrorReclaim, words, swapPages, edit, plain, core } = this.stage
     this.machine = await Machine.boot({
       cpus: subject.kind === 'scenario' ? cpusOf(subject) : subject.threads.length,
       drivers: devices,
       notify: subject.kind === 'scenario' ? notify : 'inline',
       bytes,
       era,
+      mirrorReclaim: mirrorReclaim ?? 'immediate',
       swapPages: swapPages ?? 0,
       control: { words: words ?? 0 },
       ...(edit === undefined ? {} : { edit }),

@@ -74,6 +74,7 @@ export function prepareScenario(
       notify: scenario.notify,
       era: scenario.era,
       timeoutsOff: scenario.timeoutsOff,
+      mirrorReclaim: scenario.mirrorReclaim,
       ...memoryFor(scenario),
       ...editOf(bug),
     },

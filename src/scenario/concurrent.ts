@@ -10,7 +10,9 @@
  * A cpu thread runs on a cpu of its own, in process 0; so does a reclaim thread, which takes memory away from it: pageout, collapse,
  * and reap, which never waits. A device thread runs on its device's engine. Values are 32-bit.
  */
+
 import type { Expectation, OutcomePart } from '../../shared/actor/expectation.ts'
+import type { MirrorReclaim } from '../../shared/actor/machine.ts'
 import type { ScenarioLine } from '../../shared/actor/ops.ts'
 import { MAX_THREAD_OPS } from '../../shared/actor/stage.ts'
 import type { ScenarioSubject, ScenarioThread } from '../../shared/actor/subject.ts'
@@ -39,6 +41,7 @@ export interface ConcurrentScenario {
   readonly notify: 'dispatcher' | 'inline'
   readonly era: Era
   readonly timeoutsOff: boolean
+  readonly mirrorReclaim: MirrorReclaim
   readonly devices: readonly ScenarioDevice[]
   readonly subject: ScenarioSubject
   /** The scenario shows a known race: this oracle is to report it. */
@@ -86,6 +89,7 @@ class ConcurrentParser {
   private notify: 'dispatcher' | 'inline' = 'dispatcher'
   private era: Era = DEFAULT_ERA
   private timeoutsOff = false
+  private mirrorReclaim: MirrorReclaim = 'immediate'
   private expectViolation: Oracle | null = null
   private readonly devices = new Map<number, ScenarioDevice>()
   private readonly setup: ScenarioLine[] = []
@@ -113,6 +117,8 @@ class ConcurrentParser {
     const place: Place = new Place(this.file, 0)
     if (this.name === '') place.fail('the scenario has no name: the first line is "scenario NAME"')
     if (this.threads.length === 0) place.fail('the scenario has no thread')
+    if (this.timeoutsOff && this.mirrorReclaim === 'delayed')
+      place.fail('with delayed mirror-reclaim time must go on: timeouts cannot be off')
     if (this.operations > MAX_THREAD_OPS) place.fail(`the threads have ${this.operations} operations, at most ${MAX_THREAD_OPS}`)
     return {
       file: this.file,
@@ -121,6 +127,7 @@ class ConcurrentParser {
       notify: this.notify,
       era: this.era,
       timeoutsOff: this.timeoutsOff,
+      mirrorReclaim: this.mirrorReclaim,
       devices: this.deviceList(place),
       subject: {
         kind: 'scenario',
@@ -150,6 +157,10 @@ class ConcurrentParser {
         if (rest[0] !== 'inline' && rest[0] !== 'dispatcher') place.fail('notifier is inline or dispatcher')
         this.notify = rest[0] as 'inline' | 'dispatcher'
         return
+      case 'mirror-reclaim':
+        if (rest[0] !== 'immediate' && rest[0] !== 'delayed') place.fail('mirror-reclaim is immediate or delayed')
+        this.mirrorReclaim = rest[0] as MirrorReclaim
+        return
       case 'timeouts':
         if (rest[0] !== 'off') place.fail('timeouts can only be off')
         this.timeoutsOff = true
@@ -169,7 +180,7 @@ class ConcurrentParser {
         return
       default:
         place.fail(
-          `unknown block ${JSON.stringify(first)}; there are scenario, era, notifier, timeouts, device, setup, thread and expect`,
+          `unknown block ${JSON.stringify(first)}; there are scenario, era, notifier, mirror-reclaim, timeouts, device, setup, thread and expect`,
         )
     }
   }

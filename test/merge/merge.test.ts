@@ -51,6 +51,7 @@ function stressed(seed: number, more: Partial<StressDocument> = {}): StressDocum
   return document('stress', true, {
     profile: 'mixed',
     era: 'sequence',
+    mirror_reclaim: 'immediate',
     seed,
     seconds: 10,
     cpus: 2,
