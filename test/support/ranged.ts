@@ -34,8 +34,7 @@ import {
 } from '../../shared/hmm/range.ts'
 import { RANGE_STATE, rangeState } from '../../shared/hmm/rangestate.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
-import { hugePart } from '../../shared/mm/huge.ts'
-import { PTE_HUGE, pteFrame } from '../../shared/mm/pte.ts'
+import { pteFrame } from '../../shared/mm/pte.ts'
 import { findVma, vmaSetFlags } from '../../shared/mm/vma.ts'
 import { classicRelease } from '../../shared/notifier/classic.ts'
 import { NOTIFY } from '../../shared/notifier/events.ts'
@@ -113,7 +112,7 @@ export class Ranged {
   fault(request: Request = {}): Filled {
     const { flags = 0n, mask = 0n, pfns, block = true } = request
     rangeRequest(this.task, this.range, flags, mask)
-    for (const [i, pfn] of pfns?.entries() ?? []) this.pfns()[i] = pfn
+    for (const [i, pfn] of pfns?.entries() ?? []) this.array()[i] = pfn
     return this.locked(() => hmmRangeFault(this.task, this.range, block))
   }
 
@@ -136,7 +135,12 @@ export class Ranged {
   }
 
   pfns(): BigUint64Array {
-    return rangePfns(this.task, this.range).subarray(0, rangePages(this.task, this.range))
+    return this.array().subarray(0, rangePages(this.task, this.range))
+  }
+
+  /** The whole array, also of a range that is not registered. */
+  array(): BigUint64Array {
+    return rangePfns(this.task, this.range)
   }
 
   /** Entries: V, W and P as they are set, `-` for NONE, E, S; with `!` if the frame is not the CPU's. */
@@ -148,8 +152,7 @@ export class Ranged {
       const low = Number(BigInt.asIntN(32, pfn))
       const frame = hmmPfnToPage(this.task, this.range, low, Number(BigInt.asIntN(32, pfn >> 32n)))
       const vpn = rangeFirst(this.task, this.range) + i * 2 ** (rangePageShift(this.task, this.range) - 12)
-      const entry = cpuEntry(this.task, this.mm, vpn)
-      const there = pteFrame((entry & PTE_HUGE) !== 0 ? hugePart(entry, vpn) : entry)
+      const there = pteFrame(cpuEntry(this.task, this.mm, vpn))
       const flags = [V, W, P].map((bit, at) => ((pfn & bit) !== 0n ? 'VWP'[at] : '')).join('')
       return frame === there ? flags : `${flags}!`
     })
@@ -176,14 +179,25 @@ export class Ranged {
 
   /** Takes everything down. What was not returned. */
   end(): string[] {
-    this.unregister()
-    freeRange(this.task, this.range)
-    detachDevice(this.task, this.mirror)
     mmPut(this.task, this.mm)
+    return this.endWithoutMm()
+  }
+
+  /** The same when the test has put the address space. */
+  endWithoutMm(): string[] {
+    this.unregister()
+    detachDevice(this.task, this.mirror)
+    return this.endWithoutMirror()
+  }
+
+  /** The same when the test has closed the device as well. */
+  endWithoutMirror(): string[] {
+    freeRange(this.task, this.range)
     return this.leftovers()
   }
 
-  private locked(fill: () => number): Filled {
+  /** Does it with mmap_sem held for reading; drops what is still held of it. */
+  locked(fill: () => number): Filled {
     const sem = mmapSem(this.mm)
     downRead(this.task, sem, MMAP_SEM)
     const result = fill()
