@@ -51,7 +51,8 @@ export function hmmRangeDmaMap(task: Task, range: Range, dma: GupRange, iommu: I
   if (filled < 0) return filled
   gupRangeResize(task, dma, pages)
   takeFrames(task, range, dma, 0, pages)
-  return gupRangeDmaMap(task, dma, iommu, () => (protocolOf(task).disturbed(task, range) ? -EBUSY : 0))
+  // Asked without the update lock, so a yes may be old when it is heard: the driver asks once more, under it.
+  return gupRangeDmaMap(task, dma, iommu, () => (protocolOf(task).valid(task, range) ? 0 : -EBUSY))
 }
 
 /**
