@@ -17,7 +17,7 @@ import { downRead, upRead } from '../../shared/sync/rwsem.ts'
 import { A, area, frameOf, newSpace, RW, store } from '../support/addressspace.ts'
 import { startCrew } from '../support/crew.ts'
 import { RECORDS } from '../support/mirrored.ts'
-import { planted } from '../support/planted.ts'
+import { plantEntry } from '../support/plantedentry.ts'
 import { FORMAT, V } from '../support/ranged.ts'
 import { awaitFlag, awaitWaiter, raise } from '../support/turns.ts'
 
@@ -36,7 +36,7 @@ export function waitsForTheMigration(task: Task): number {
     const mm = task.words[MM + 1] as Mm
     const frame = frameOf(task, mm, A)
     frameLock(task, frame)
-    const restore = planted(task, mm, A, makeEntry(PTE_KIND.migration, frame, 0))
+    const restore = plantEntry(task, mm, A, makeEntry(PTE_KIND.migration, frame, 0))
     raise(task, LOCKED)
     awaitWaiter(task, 0, WAIT.lock)
     restore()

@@ -11,7 +11,7 @@ import { makeEntry, makePte, PTE_KIND } from '../../shared/mm/pte.ts'
 import { VM_SHARED } from '../../shared/mm/vma.ts'
 import { assert } from '../../shared/seam/error.ts'
 import { A, area, entries, fileArea, frameOf, hugeArea, load, NONE, RO, RW, store } from '../support/addressspace.ts'
-import { planted } from '../support/planted.ts'
+import { plantEntry } from '../support/plantedentry.ts'
 import { type Ranged, ranged, V, W } from '../support/ranged.ts'
 
 /** What a snapshot and then a fault for reading make of `pages` pages from A on. */
@@ -82,7 +82,7 @@ t.test('migration entry: NONE in a snapshot', (t) => {
   const r = ranged()
   area(r.task, r.mm, A, 1, RW)
   store(r.task, A, 1)
-  const restore = planted(r.task, r.mm, A, makeEntry(PTE_KIND.migration, frameOf(r.task, r.mm, A), 0))
+  const restore = plantEntry(r.task, r.mm, A, makeEntry(PTE_KIND.migration, frameOf(r.task, r.mm, A), 0))
   r.register(A, 1)
   t.equal(r.snapshot().result, 1)
   t.same(r.see(), ['-'])
@@ -111,7 +111,7 @@ for (const [name, entry, symbol] of [
     area(r.task, r.mm, A, 2, RW)
     for (const vpn of [A, A + 1]) store(r.task, vpn, 1)
     r.register(A, 2)
-    const restore = planted(r.task, r.mm, A + 1, entry)
+    const restore = plantEntry(r.task, r.mm, A + 1, entry)
     t.same(r.snapshot(), { result: 1, held: true })
     t.same(r.see(), ['VW', symbol])
     t.same(r.fault({ flags: V }), { result: -14, held: true })
