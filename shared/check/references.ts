@@ -2,6 +2,7 @@
  * REF, the reference audit. When the machine stands still, every count equals the sum of its holders; and when everything
  * has been closed, everything has been returned.
  */
+import { deviceCount, deviceIommu } from '../device/record.ts'
 import {
   FRAME_FREE,
   FRAME_TAIL,
@@ -13,6 +14,7 @@ import {
   frameRefs,
   MAX_ZONES,
 } from '../frame/frames.ts'
+import { iommuMappings } from '../frame/iommu.ts'
 import { liveCounts } from '../frame/objects.ts'
 import { freeFrames, SWAP_ZONE, SYSTEM_ZONE, ZERO_FRAME, zoneFrames } from '../frame/zones.ts'
 import { count as range } from '../memory/words.ts'
@@ -81,11 +83,14 @@ function eachFrame(task: Task, zones: readonly number[], visit: (frame: Frame) =
   }
 }
 
-/** Takes the state everything must return to: live objects by kind, and free frames. */
+/** Takes the state everything must return to: live objects by kind, free frames, and what devices have mapped for DMA. */
 export function takeInventory(task: Task): ReadonlyMap<string, number> {
   return new Map([
     ...liveCounts(task),
     ...range(0, MAX_ZONES).map((zone) => [`free frames of ${zoneName(zone)}`, freeFrames(task, zone)] as const),
+    ...range(0, deviceCount(task)).map(
+      (one) => [`DMA mappings of device ${one}`, iommuMappings(task, deviceIommu(task, one))] as const,
+    ),
   ])
 }
 

@@ -71,10 +71,10 @@ export function iommuTranslate(task: Task, iommu: Iommu, page: DmaPage, write: b
   return (entry >>> SHIFT) as Frame
 }
 
-/** Mappings that there are. Exact while nobody changes any. */
+/** Mappings that there are. Exact while nobody changes any, so words are read plainly. */
 export function iommuMappings(task: Task, iommu: Iommu): number {
   let count = 0
-  for (let i = 0; i < IO_PAGES; i++) if (atomicLoad(task, iommu + ENTRIES + i) !== 0) count++
+  for (let i = 0; i < IO_PAGES; i++) if (task.words[iommu + ENTRIES + i] !== 0) count++
   return count
 }
 

@@ -82,7 +82,7 @@ function scene(era: Era = 'sequence') {
       dev.dma.freeMap(map)
       mmPut(task, mm)
       detachDevice(task, mirror)
-      return [...machine.leftovers(), ...(dev.dma.mappings === 0 ? [] : [`${dev.dma.mappings} DMA mappings`])]
+      return machine.leftovers()
     },
   }
 }

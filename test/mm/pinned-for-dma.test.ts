@@ -45,7 +45,7 @@ function scene() {
     close() {
       freeGupRange(task, map)
       mmPut(task, mm)
-      return [...machine.leftovers(), ...(dma.mappings === 0 ? [] : [`${dma.mappings} DMA mappings`])]
+      return machine.leftovers()
     },
   }
 }
