@@ -42,7 +42,7 @@ import { MMAP_SEM } from '../sync/classes.ts'
 import { ringPublish, ringReserve } from '../sync/ring.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
 import type { Driver } from './contract.ts'
-import { finishDeviceFlush, flushDeviceTlb, startDeviceFlush } from './devicetlb.ts'
+import { finishDeviceFlush, flushDeviceTlb, isFlushing, startDeviceFlush } from './devicetlb.ts'
 import { RangeContext } from './rangecontext.ts'
 import { deviceWord, getMirrorOf, workRing } from './record.ts'
 
@@ -123,7 +123,7 @@ export class DeviceContext extends RangeContext {
    * if any entry had rights. On return the device cannot reach the pages. Update lock held.
    */
   unmap(mirror: Mirror, start: number, last: number): void {
-    if (mirrorRestrict(this.task, mirror, start, last, 0) > 0) flushDeviceTlb(this.task, this.device)
+    this.flushIf(mirrorRestrict(this.task, mirror, start, last, 0) > 0)
   }
 
   /**
@@ -141,7 +141,12 @@ export class DeviceContext extends RangeContext {
 
   /** Takes the write right away from pages [start, last]; otherwise as unmap. Update lock held. */
   writeProtect(mirror: Mirror, start: number, last: number): void {
-    if (mirrorRestrict(this.task, mirror, start, last, ~MIRROR_WRITE) > 0) flushDeviceTlb(this.task, this.device)
+    this.flushIf(mirrorRestrict(this.task, mirror, start, last, ~MIRROR_WRITE) > 0)
+  }
+
+  /** Entries that somebody else cleared may still be in use: only in era two-pass does a flush outlast the lock. */
+  private flushIf(cleared: boolean): void {
+    if (cleared || (this.era === 'two-pass' && isFlushing(this.task, this.device))) flushDeviceTlb(this.task, this.device)
   }
 
   /**

@@ -40,13 +40,18 @@ export function flushDeviceTlb(task: Task, device: number): void {
 export function startDeviceFlush(task: Task, device: number, cleared: boolean): number {
   const engine = deviceEngine(task, device)
   if (cleared) atomicAdd(task, flushGenerationAt(task, device), 1)
-  else if (atomicLoad(task, flushesBegunAt(task, device)) === 0) return 0
+  else if (!isFlushing(task, device)) return 0
   if (engine === NO_ENGINE) return 0
   const ticket = insideNow(task, engine)
   if (ticket === 0) return 0
   if (cleared) countStat(task, STAT.savedByShootdown)
   atomicAdd(task, flushesBegunAt(task, device), 1)
   return ticket
+}
+
+/** Has a flush begun that nobody has waited for to its end? Update lock held: none begins meanwhile for this mirror. */
+export function isFlushing(task: Task, device: number): boolean {
+  return atomicLoad(task, flushesBegunAt(task, device)) > 0
 }
 
 /** Waits for the engine's acknowledgement of a flush that has begun. Any lock may be held. */

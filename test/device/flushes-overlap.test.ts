@@ -18,7 +18,10 @@ import { enterInside, leaveInside } from '../../shared/mm/shootdown.ts'
 import { NOTIFY } from '../../shared/notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart, invalidateRangeStartNonblock } from '../../shared/notifier/invalidate.ts'
 import { rangeInit } from '../../shared/notifier/windows.ts'
+import { WAIT_KIND } from '../../shared/seam/actors.ts'
+import { WAIT } from '../../shared/seam/park.ts'
 import { A, area, newSpace, RW, store } from '../support/addressspace.ts'
+import { atEveryPoint } from '../support/interleave.ts'
 import { type Solo, type SoloOptions, solo } from '../support/solo.ts'
 
 /** Two devices with `driver` that have mapped page A, each with an engine. */
@@ -170,6 +173,34 @@ t.test('who finds the entries gone waits for the flush that goes with them, and 
   ])
   t.equal(generations()[0], before + 1, 'one flush for both')
   leaveInside(engine)
+  t.same(close(), [])
+  t.end()
+})
+
+t.test('unmapping in one pass waits, too, for a flush that another invalidation has begun', (t) => {
+  const { task, other, mm, begun, close } = scene(svm)
+  const engine = other(engineOf(0))
+  const { dev } = boundDriver(task, 0)
+  const mirror = dev.getMirror(mm) as Mirror
+  enterInside(engine)
+  dev.lock(mirror)
+  const ticket = dev.startUnmap(mirror, A, A)
+  dev.unlock(mirror)
+  t.ok(ticket > 0)
+  let left = false
+  atEveryPoint(task, () => {
+    if (left || task.words[task.record + WAIT_KIND] !== WAIT.shootdown) return
+    left = true
+    leaveInside(engine)
+  })
+  dev.lock(mirror)
+  dev.unmap(mirror, A, A)
+  dev.unlock(mirror)
+  Object.defineProperty(task, 'gate', { configurable: true, writable: true, value: 0 })
+  t.equal(left, true, 'it waited for the access in flight')
+  dev.finishFlush(ticket)
+  t.same(begun(), [0, 0])
+  dev.putMirror(mirror)
   t.same(close(), [])
   t.end()
 })
