@@ -7,12 +7,15 @@
  *   invalidation end       actors with an open window on that address space
  *   dispatch               the dispatcher that serves the slot
  *   replay                 the device's service
+ *   backoff                actors with a device fault in progress on that address space
  *   shootdown              the actor that is inside
  *   grace period           actors inside an rcu section, or an srcu section of that domain
  *
  * A dispatcher that serves a request holds what its origin holds: the origin waits for it, so the cycle closes through it.
  */
 import { DEVICE_WORDS, deviceAt, deviceService } from '../device/record.ts'
+import { faultActors } from '../hmm/activefault.ts'
+import type { Hmm } from '../hmm/eventhmm.ts'
 import { dispatcherOf } from '../notifier/dispatch.ts'
 import { mmSubscriptions } from '../notifier/mmhead.ts'
 import { rangeMm, windowsOf } from '../notifier/windows.ts'
@@ -86,6 +89,8 @@ function blockers(task: Task, id: number): number[] {
       return [dispatcherOf(task, on)]
     case WAIT.replay:
       return withoutSelf(id, [deviceService(task, Math.floor((on - deviceAt(task, 0)) / DEVICE_WORDS))])
+    case WAIT.backoff:
+      return withoutSelf(id, faultActors(task, on as Hmm))
     case WAIT.shootdown:
       // Over as soon as the word is even, even if the one who waits has not had a core to see it.
       return (quietLoad(task, on) & 1) === 1 ? [Math.floor((on - actorAt(words, 0)) / ACTOR_WORDS)] : []

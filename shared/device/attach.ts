@@ -35,12 +35,13 @@ import type { Task } from '../seam/task.ts'
 import { flushDeviceTlb } from './devicetlb.ts'
 import { setUpKeeping } from './keeper.ts'
 import { freeInstance, getMirrorOf, lockDevice, setInstance, unlockDevice } from './record.ts'
+import { deviceJoin, deviceLeave } from './registration.ts'
 import { boundDriver } from './registry.ts'
 
 /**
  * Opens `device` for `mm`. Returns the mirror, whose reference is the opener's until detach; or a negative errno: -EBUSY when
- * the device mirrors this mm already or has no instance left, -ENOMEM, -EINVAL when the mm is gone, or what the driver
- * says. Caller is a user of the mm and holds no lock. May sleep.
+ * the device mirrors this mm already or has no instance left, -ENOMEM, -ENODEV when it is unregistered, -EINVAL when the
+ * mm is gone, or what the driver says. Caller is a user of the mm and holds no lock. May sleep.
  */
 export function attachDevice(task: Task, device: number, mm: Mm): Mirror | number {
   const there = getMirrorOf(task, device, mm)
@@ -48,8 +49,13 @@ export function attachDevice(task: Task, device: number, mm: Mm): Mirror | numbe
     putMirror(task, there)
     return -EBUSY
   }
+  const gone = deviceJoin(task, device)
+  if (gone !== 0) return gone
   const mirror = createMirror(task, device, mm)
-  if (mirror === NO_MIRROR) return -ENOMEM
+  if (mirror === NO_MIRROR) {
+    deviceLeave(task, device)
+    return -ENOMEM
+  }
   setUpKeeping(task, device, mirror)
   const subscribed = protocolOf(task).subscribe(task, mirror)
   if (subscribed !== 0) {

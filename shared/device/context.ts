@@ -6,6 +6,7 @@
  * called with neither the update lock nor any other lock that a callback takes.
  */
 import { frameData } from '../frame/frames.ts'
+import type { HmmEvent } from '../hmm/event.ts'
 import type { MirrorIterator } from '../hmm/iterator.ts'
 import {
   assertMirrorLocked,
@@ -20,6 +21,7 @@ import {
   mirrorWord,
   NO_MIRROR,
 } from '../hmm/mirror.ts'
+import { type FaultEvent, hmmMirrorFault } from '../hmm/mirrorfault.ts'
 import { MIRROR_WRITE, type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
 import {
   mirrorDiscard,
@@ -29,6 +31,7 @@ import {
   mirrorPeekGeneration,
   mirrorRestrict,
 } from '../hmm/mirrortable.ts'
+import { mirrorPublish, mirrorWithdraw } from '../hmm/mirrorupdate.ts'
 import { protocolOf } from '../hmm/protocol.ts'
 import { PAGE_WORDS, type WordAt } from '../memory/words.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
@@ -45,6 +48,7 @@ import type { Driver } from './contract.ts'
 import { finishDeviceFlush, flushDeviceTlb, isFlushing, startDeviceFlush } from './devicetlb.ts'
 import { RangeContext } from './rangecontext.ts'
 import { deviceWord, getMirrorOf, workRing } from './record.ts'
+import { deviceLeave } from './registration.ts'
 
 /** `dev`: what every call of a driver is handed. */
 export class DeviceContext extends RangeContext {
@@ -158,6 +162,32 @@ export class DeviceContext extends RangeContext {
     if (mirrorDiscard(this.task, mirror, start, last) > 0) flushDeviceTlb(this.task, this.device)
   }
 
+  /* ---- events (era events) ---- */
+
+  /**
+   * Serves a fault of the device: HMM brings the pages in, fills the mirror and calls `update`. Returns as hmm/mirrorfault.ts says;
+   * `event.end` is cut to the area that the first page lies in. No lock held.
+   */
+  mirrorFault(mirror: Mirror, event: FaultEvent): number {
+    return hmmMirrorFault(this.task, mirror, event)
+  }
+
+  /**
+   * Shows the hardware what the mirror has of the event's pages. Update lock held, in `update`, for a fault. Returns the number of
+   * pages.
+   */
+  publish(mirror: Mirror, event: HmmEvent): number {
+    return mirrorPublish(this.task, mirror, event.start, event.end)
+  }
+
+  /**
+   * Takes from the hardware what the event takes, and flushes the device's TLB if it had any of it: on return the device does not
+   * reach, or not write, the pages. HMM sees to the mirror's entries afterwards. Update lock held, in `update`, for a change.
+   */
+  withdraw(mirror: Mirror, event: HmmEvent): void {
+    if (mirrorWithdraw(this.task, mirror, event.start, event.end, event.pteMask) > 0) this.flushTlb()
+  }
+
   /** Flushes the device's TLB and waits for the engine's acknowledgement. Any lock may be held. */
   flushTlb(): void {
     flushDeviceTlb(this.task, this.device)
@@ -199,7 +229,9 @@ export class DeviceContext extends RangeContext {
   putMirror(mirror: Mirror): void {
     if (!mirrorPutTest(this.task, mirror)) return
     if (mirrorAccepted(this.task, mirror)) this.driver.detach?.(this, mirror)
+    protocolOf(this.task).ended?.(this.task, mirror)
     freeMirror(this.task, mirror)
+    deviceLeave(this.task, this.device)
   }
 
   /** The address space that a mirror mirrors. */

@@ -17,11 +17,14 @@
  *   release         whoever's exit it is          sleep, take the update lock               as invalidate, detach
  *   serviceFault    the device's service          sleep, fault, take locks, retry
  *   work            the device's service          as serviceFault
+ *   update          as invalidate, or inside      take the update lock, wait for the         allocate, fault, take mmap_sem,
+ *                   dev.mirrorFault               engine's TLB acknowledgement               wait for a service
  *   migrateToRam    whoever touched the page      sleep, allocate, take the update lock    take mmap_sem
  *
  *   invalidateStart as invalidate                 as invalidate, but begin a flush,       as invalidate; keep a lock
  *                                                 not wait for it
  *   invalidateFinish as invalidate, later         wait for the engine                     take the update lock, allocate
+ * update and release are for machines of era events (docs/events.md), where invalidate is not called.
  *
  * invalidate, in this order, whatever the event: take the update lock; setSeq; take the rights away from the range
  * (dev.unmap or dev.writeProtect, which flush the device's TLB); unlock; return true. When it returns the device no longer
@@ -33,6 +36,7 @@
  * between their passes at once, on the same mirror too: what they have to remember is in the token.
  */
 import type { Frame } from '../frame/frames.ts'
+import type { HmmEvent } from '../hmm/event.ts'
 import type { Mirror } from '../hmm/mirror.ts'
 import type { Vma } from '../mm/vma.ts'
 import type { NotifierRange } from '../notifier/windows.ts'
@@ -87,9 +91,22 @@ export interface Driver {
   /** Second pass: ends what the first pass with this token began. Called once for each, in the order they were handed out. */
   invalidateFinish?(dev: DeviceContext, token: number): void
   /**
-   * Era range-valid: the address space ends. When it returns, nothing may use the mirror any more; detach still follows. The pages were
-   * taken away by invalidate before (NOTIFY.release), which is all that the other eras say.
+   * Era events: a change of the address space, or the fault that dev.mirrorFault was asked for. On return the device's tables and
+   * TLB agree with the event. 0, -ENOMEM or -EIO; with an error the mirror ends: HMM_MUNMAP over everything, then release. -EAGAIN
+   * only if the event is not blockable and the lock was not to be had.
    */
+  update?(dev: DeviceContext, mirror: Mirror, event: HmmEvent): number
+  /**
+   * Era events: moves of pages, one frame for each page of the event. Copies frame src[i] to a frame of the device's memory
+   * (dev.memory.allocPage), which it writes to dst[i]; -1 in src: does not move; in dst: left where it is. 0, -ENOMEM or -EIO.
+   */
+  copyToDevice?(dev: DeviceContext, mirror: Mirror, event: HmmEvent, src: Int32Array, dst: Int32Array): number
+  /**
+   * Era events: the way home. dst[i] is a frame of system memory; -1 written there: that page is lost. `mirror` is 0 when a process
+   * touches a page that it shares since a fork, and has no mirror. 0, -ENOMEM or -EIO: the page is lost, and the mirror ends.
+   */
+  copyFromDevice?(dev: DeviceContext, mirror: Mirror | 0, event: HmmEvent, src: Int32Array, dst: Int32Array): number
+  /** Eras range-valid and events: the mirror ends, for whatever reason; called once, before detach. Nothing of it may be used afterwards. */
   release?(dev: DeviceContext, mirror: Mirror): void
   /** Serves one fault. 0: replay, the access is tried again. Negative errno: the command ends with it. */
   serviceFault?(dev: DeviceContext, mirror: Mirror, fault: DeviceFault): number

@@ -12,7 +12,7 @@
  * bit by compare-and-exchange before it touches the page, so that a driver that takes the entry away finds it.
  */
 import { frameData, frameGenerationQuiet } from '../frame/frames.ts'
-import { type Mirror, mirrorRoot, NO_MIRROR } from '../hmm/mirror.ts'
+import { type Mirror, mirrorRoot, mirrorShown, NO_MIRROR } from '../hmm/mirror.ts'
 import { MIRROR_DIRTY, MIRROR_WRITE, type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
 import { generationOfEntry, mirrorWalk } from '../hmm/mirrortable.ts'
 import { EFAULT } from '../memory/errno.ts'
@@ -95,10 +95,11 @@ export function tryAccess(
 function walkTable(task: Task, mirror: Mirror, vpn: number, write: boolean): WordAt {
   rcuReadLock(task)
   const at = mirrorWalk(task, mirrorRoot(task, mirror), vpn)
+  const shown = mirrorShown(task, mirror, write)
   let slot = 0
   while (at !== 0) {
     const pte = atomicLoad(task, at) as MirrorPte
-    if (!mirrorValid(pte) || (write && !mirrorWritable(pte))) break
+    if (!mirrorValid(pte) || (write && !mirrorWritable(pte)) || (pte & shown) !== shown) break
     const marked = (write ? pte | MIRROR_DIRTY : pte) as MirrorPte
     if (marked !== pte && atomicCas(task, at, pte, marked) !== pte) continue
     // Cached without WRITE by a read: a later write walks again and leaves its DIRTY bit.

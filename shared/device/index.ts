@@ -5,8 +5,23 @@
 export type { Frame } from '../frame/frames.ts'
 export type { DmaPage } from '../frame/iommu.ts'
 export { LINUX_FORMAT, type PfnFormat } from '../hmm/encoding.ts'
+export {
+  etypeName,
+  HMM_COPY_FROM_DEVICE,
+  HMM_COPY_TO_DEVICE,
+  HMM_DEVICE_READ_FAULT,
+  HMM_DEVICE_WRITE_FAULT,
+  HMM_FORK,
+  HMM_MIGRATE,
+  HMM_MUNMAP,
+  HMM_NONE,
+  HMM_WRITE_PROTECT,
+  type HmmEvent,
+  isDeviceFault,
+} from '../hmm/event.ts'
 export { type Migration, SELECT_DEVICE_PRIVATE, SELECT_SYSTEM } from '../hmm/migratevma.ts'
 export type { Mirror } from '../hmm/mirror.ts'
+export type { FaultEvent } from '../hmm/mirrorfault.ts'
 export * from '../hmm/mirrorpte.ts'
 export {
   hmmDeviceEntryFromPage,

@@ -3,12 +3,14 @@
  *
  *   word   0 .. 15       16 ........... 47      48 ..... 63   64 ..... 79     80 ......... 143   144 ...... 655   then
  *        +-------------+----------------------+-------------+---------------+------------------+----------------+-------+
- *        | geometry    | LOCK, INSTANCES[16]  | FLUSH_GEN   | REPLAY, STAMP | driver's words   | 64 contexts    | rings |
+ *        | geometry    | LOCK, INSTANCES[16], | FLUSH_GEN   | REPLAY, STAMP | driver's words   | 64 contexts    | rings |
+ *        |             | MIRRORS, GONE        |             |               |                  |                |       |
  *        +-------------+----------------------+-------------+---------------+------------------+----------------+-------+
  *
  *   geometry    immutable: driver index, engine actor, service actor, zone of its memory, ring addresses.
  *   INSTANCES   mirrors by instance number. Written under LOCK (spin, class `device`); the engine reads them, INSIDE, by
  *               atomic loads. LOCK also makes "find the mirror and take a reference" one step.
+ *   MIRRORS, GONE  mirrors that there are; 1 while the device is unregistered (device/registration.ts). Under LOCK.
  *   FLUSH_GEN   bumped by every device TLB flush. Behind it FLUSHES: flushes begun and not ended (device/devicetlb.ts). Atomic.
  *   REPLAY      bumped when the service has handled faults: the engine's waiting accesses try again. Atomic.
  *   STAMP       faults the engine has raised: their age. Private to the engine.
@@ -39,6 +41,8 @@ const WORK_RING = 6
 const LOCK = 16
 const INSTANCES = 17
 export const MAX_INSTANCES = 16
+const MIRRORS = INSTANCES + MAX_INSTANCES
+const GONE = MIRRORS + 1
 const FLUSH_GEN = 48
 const FLUSHES = 49
 const REPLAY = 64
@@ -179,6 +183,16 @@ export function setInstance(task: Task, device: number, instance: number, mirror
 export function freeInstance(task: Task, device: number): number {
   for (let i = 0; i < MAX_INSTANCES; i++) if (instanceMirror(task, device, i) === NO_MIRROR) return i
   return -1
+}
+
+/** Word that counts the device's mirrors. Under its lock. */
+export function deviceMirrorsAt(task: Task, device: number): WordAt {
+  return deviceAt(task, device) + MIRRORS
+}
+
+/** Word that is 1 while the device is unregistered. Under its lock. */
+export function deviceGoneAt(task: Task, device: number): WordAt {
+  return deviceAt(task, device) + GONE
 }
 
 export function lockDevice(task: Task, device: number): void {

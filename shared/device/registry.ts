@@ -3,11 +3,15 @@
  * run with the driver's name and the call it was in.
  */
 
-import type { Mirror } from '../hmm/mirror.ts'
+import { hmmMigrateBack } from '../hmm/copydevice.ts'
+import { eraOf } from '../hmm/era.ts'
+import { type Mirror, NO_MIRROR } from '../hmm/mirror.ts'
 import { MIRROR_OPS, registerHmm } from '../hmm/rangevalid.ts'
+import { registerMirrorOps } from '../hmm/update.ts'
 import { EAGAIN, ENOMEM } from '../memory/errno.ts'
 import { MIGRATE_TO_RAM } from '../mm/devicefault.ts'
 import { FAULT } from '../mm/faultcode.ts'
+import { vmaMm } from '../mm/vma.ts'
 import { INTERVAL_OPS } from '../notifier/invalidate.ts'
 import { FINISH_OPS } from '../notifier/secondpass.ts'
 import { subCookie } from '../notifier/subscriptions.ts'
@@ -20,7 +24,7 @@ import { ViolationSignal } from '../seam/violation.ts'
 import { DeviceContext } from './context.ts'
 import type { DeviceFault, Driver, IoctlRequest, IoctlResult, WorkItem } from './contract.ts'
 import { forgetUnmapped } from './keeper.ts'
-import { deviceZone } from './record.ts'
+import { deviceZone, getMirrorOf } from './record.ts'
 
 /** A driver as the runtime calls it: every call present, errors named. */
 export interface BoundDriver {
@@ -42,16 +46,49 @@ const DRIVERS = opKey<BoundDriver>('driver')
 
 function registerMigrateToRam(task: Task, dev: DeviceContext, driver: Driver): void {
   const { migrateToRam } = driver
-  if (migrateToRam === undefined) return
+  if (migrateToRam === undefined || eraOf(task) === 'events') return
   registerOp(task, MIGRATE_TO_RAM, deviceZone(task, dev.device), (_task, vma, vpn, frame) => {
     const result = guarded(driver, dev, 'migrateToRam', () => migrateToRam.call(driver, dev, vma, vpn, frame))
     return result === 0 ? FAULT.done : result === -ENOMEM ? FAULT.oom : FAULT.sigbus
   })
 }
 
-/** Binds `driver` to device number `device` in this worker. */
+/** What era events asks of a driver. A driver that cannot answer events is refused. */
+function registerUpdate(task: Task, dev: DeviceContext, driver: Driver): void {
+  if (eraOf(task) !== 'events') return
+  const { update, copyToDevice, copyFromDevice } = driver
+  if (update === undefined)
+    throw new HmmError('HMM_ERR_DRIVER', `driver ${driver.name} has no update(): era events calls that instead of invalidate()`)
+  const guard = <R>(call: string, run: () => R): R => guarded(driver, dev, call, run)
+  registerMirrorOps(task, dev.device, {
+    update: (_task, mirror, event) => guard('update', () => update.call(driver, dev, mirror, event)),
+    ...(copyToDevice === undefined
+      ? {}
+      : {
+          copyToDevice: (_task, mirror, event, src, dst) =>
+            guard('copyToDevice', () => copyToDevice.call(driver, dev, mirror, event, src, dst)),
+        }),
+    ...(copyFromDevice === undefined
+      ? {}
+      : {
+          copyFromDevice: (_task, mirror, event, src, dst) =>
+            guard('copyFromDevice', () => copyFromDevice.call(driver, dev, mirror, event, src, dst)),
+        }),
+    release: (_task, mirror) => guard('release', () => driver.release?.(dev, mirror)),
+    flush: () => dev.flushTlb(),
+  })
+  registerOp(task, MIGRATE_TO_RAM, deviceZone(task, dev.device), (_task, vma, vpn, frame) => {
+    const mirror = getMirrorOf(task, dev.device, vmaMm(task, vma))
+    const result = hmmMigrateBack(task, dev.device, mirror, vma, vpn, frame)
+    if (mirror !== NO_MIRROR) dev.putMirror(mirror)
+    return result
+  })
+}
+
+/** Binds `driver` to device number `device` in this worker. Throws HMM_ERR_DRIVER for one that the machine's era cannot run. */
 export function registerDriver(task: Task, device: number, driver: Driver): void {
   const dev = new DeviceContext(task, device, driver)
+  registerUpdate(task, dev, driver)
   registerOp(task, DRIVERS, device, bind(driver, dev))
   registerMigrateToRam(task, dev, driver)
   if (driver.invalidateStart !== undefined && dev.era === 'two-pass') registerPair(task, dev, driver)

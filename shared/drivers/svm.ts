@@ -6,6 +6,7 @@
  *   two passes      lock, setSeq, unmap, begin the flush, unlock; then wait for it: several devices flush at the same time
  *   serviceFault    the loop of a driver (hmm/protocol.ts) for the page that faulted; in era unlocked-timeout its first half is one
  *                   call, which gives mmap_sem up while it waits
+ *   update          in era events instead of all these: a fault that HMM has served is shown to the hardware, a change is taken from it
  *
  * A fault that is still collided with after HMM_RANGE_DEFAULT_TIMEOUT is left to the replay: the hardware asks again.
  */
@@ -18,6 +19,9 @@ import {
   EBUSY,
   EFAULT,
   ENOMEM,
+  HMM_DEVICE_READ_FAULT,
+  HMM_DEVICE_WRITE_FAULT,
+  isDeviceFault,
   type Mirror,
   type PfnFormat,
   type Range,
@@ -69,7 +73,21 @@ export default defineDriver({
     dev.finishFlush(ticket)
   },
 
+  update(dev, mirror, event) {
+    if (event.blockable) dev.lock(mirror)
+    else if (!dev.tryLock(mirror)) return -EAGAIN
+    if (isDeviceFault(event.etype)) dev.publish(mirror, event)
+    else dev.withdraw(mirror, event)
+    dev.unlock(mirror)
+    return 0
+  },
+
   serviceFault(dev, mirror, fault) {
+    if (dev.era === 'events') {
+      const write = fault.access >= DEVICE_ACCESS.write
+      const etype = write ? HMM_DEVICE_WRITE_FAULT : HMM_DEVICE_READ_FAULT
+      return dev.mirrorFault(mirror, { etype, start: fault.vpn, end: fault.vpn + 1 })
+    }
     return serveWith(dev, mirror, fault, fill)
   },
 })

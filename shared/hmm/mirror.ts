@@ -2,7 +2,7 @@
  * Mirrors: one device's view of one address space. The record a driver works with: its subscription, its update lock, its
  * mirror page table and words of its own.
  *
- *   word   0 .. 15        16     17 .. 31   32       33   34     35     36         37, 38            46, 47      48 .......... 79
+ *   word   0 .. 15        16     17 .. 31   32       33   34     35     36         37, 38            39, 40, 46, 47  48 .......... 79
  *        +--------------+------+----------+--------+----+------+------+----------+-----------------+-----------+-----------------+
  *        | subscription | LOCK | pad      | DEVICE | MM | ROOT | REFS | INSTANCE | STATE, ACCEPTED | HMM, NEXT | driver's words  |
  *        +--------------+------+----------+--------+----+------+------+----------+-----------------+-----------+-----------------+
@@ -12,7 +12,9 @@
  *   REFS       holders of the record. Atomic.
  *   STATE      LIVE -> DEAD once, when it is detached or its mm exits. Atomic.
  *   ACCEPTED   1 once the driver's attach said yes. Written before anybody else knows the mirror.
- *   HMM, NEXT  era range-valid: the hmm it is a mirror of, 0 if none, and the next mirror of that. Guarded by its mirrors_sem.
+ *   HMM, NEXT  era range-valid, words 46, 47: the hmm it is a mirror of, 0 if none, and the next mirror of that. Guarded by its
+ *              mirrors_sem. Era events, words 39, 40: the same for its hmm (hmm/eventhmm.ts, which says under which lock); that is
+ *              written once, before the hardware knows the mirror.
  *   driver's words   guarded by LOCK, or by whatever rule the driver states.
  */
 import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
@@ -31,6 +33,7 @@ import { type Directory, NO_DIRECTORY } from './directory.ts'
 import { type Geometry, geometryFor } from './geometry.ts'
 import type { TableView } from './iterator.ts'
 import { keepDirectories } from './kept.ts'
+import { MIRROR_HW_READ, MIRROR_HW_WRITE } from './mirrorpte.ts'
 import { createTable, freeTable } from './table.ts'
 
 export type Mirror = WordAt & { readonly brand: 'mirror' }
@@ -46,6 +49,8 @@ const STATE = 37
 const ACCEPTED = 38
 const HMM = 46
 const HMM_NEXT = 47
+const EVENT_HMM = 39
+const EVENT_NEXT = 40
 const DRIVER_WORDS_AT = 48
 /** Words of its own that a driver has in each mirror. */
 export const MIRROR_DRIVER_WORDS = 32
@@ -115,6 +120,29 @@ export function mirrorSetAccepted(task: Task, mirror: Mirror): void {
 
 export function mirrorAccepted(task: Task, mirror: Mirror): boolean {
   return get(task, mirror + ACCEPTED) === 1
+}
+
+/** The hmm the mirror belongs to (era events); 0 for none. */
+export function mirrorEventHmm(task: Task, mirror: Mirror): WordAt {
+  return get(task, mirror + EVENT_HMM)
+}
+
+export function mirrorSetEventHmm(task: Task, mirror: Mirror, hmm: WordAt): void {
+  put(task, mirror + EVENT_HMM, hmm)
+}
+
+/**
+ * Bits that the hardware wants to see on a valid entry before it uses it: none, where a driver installs entries itself; where HMM
+ * fills the table, those that say that the driver's update() has shown it the entry.
+ */
+export function mirrorShown(task: Task, mirror: Mirror, write: boolean): number {
+  if (mirrorEventHmm(task, mirror) === 0) return 0
+  return write ? MIRROR_HW_READ | MIRROR_HW_WRITE : MIRROR_HW_READ
+}
+
+/** Link of the hmm's list of mirrors. */
+export function mirrorEventNextAt(mirror: Mirror): WordAt {
+  return mirror + EVENT_NEXT
 }
 
 /** The mirror's subscription: its first words. */

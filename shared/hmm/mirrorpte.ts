@@ -43,6 +43,9 @@ export const MIRROR_DIRTY = 1 << BIT.Dirty
 export const MIRROR_VALID = MIRROR_VALID_DEV | MIRROR_VALID_DMA | MIRROR_VALID_PFN
 /** First of the four bits that belong to the driver. */
 export const MIRROR_HW_SHIFT = hwShift
+/** Two of them, where the hardware walks HMM's table but looks only at what the driver has shown it (era events). */
+export const MIRROR_HW_READ = 1 << MIRROR_HW_SHIFT
+export const MIRROR_HW_WRITE = 1 << (MIRROR_HW_SHIFT + 1)
 
 const v12 = hmmPteHelpers(PTE_LAYOUTS.v12)
 /** The helpers of the series for this layout. */

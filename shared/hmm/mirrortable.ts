@@ -49,10 +49,37 @@ export function mirrorFill(
   generation: number,
 ): boolean {
   assertMirrorLocked(task, mirror)
+  return fillWith(task, mirror, iterator, vpn, pte, generation, KEPT)
+}
+
+/**
+ * As mirrorFill, where HMM fills the table and faults on the same page may do so at once (era events): what another one found for
+ * the same frame is kept, a right to write as well. No update lock; the caller's fault is on the list (hmm/activefault.ts).
+ */
+export function mirrorMerge(
+  task: Task,
+  mirror: Mirror,
+  iterator: MirrorIterator,
+  vpn: number,
+  pte: MirrorPte,
+  generation: number,
+): boolean {
+  return fillWith(task, mirror, iterator, vpn, pte, generation, KEPT | MIRROR_WRITE)
+}
+
+function fillWith(
+  task: Task,
+  mirror: Mirror,
+  iterator: MirrorIterator,
+  vpn: number,
+  pte: MirrorPte,
+  generation: number,
+  keep: number,
+): boolean {
   const at = iterator.populate(vpn)
   if (at === 0) return false
   iterator.lockLeaf()
-  const added = fillEntry(task, at, pte, generation)
+  const added = fillEntry(task, at, pte, generation, keep)
   probe(task, PROBE.mirrorInstall, mirrorDevice(task, mirror), mirror, vpn, pte, generation)
   iterator.unlockLeaf()
   iterator.countValid(added)
@@ -60,12 +87,12 @@ export function mirrorFill(
 }
 
 /** Returns the change in valid entries. Directory lock held. */
-function fillEntry(task: Task, at: WordAt, pte: MirrorPte, generation: number): number {
+function fillEntry(task: Task, at: WordAt, pte: MirrorPte, generation: number, keep: number): number {
   put(task, generationOfEntry(at), generation)
   for (;;) {
     const before = atomicLoad(task, at) as MirrorPte
     // DIRTY belongs to the frame it was set for: it stays only while the entry names the same one.
-    const kept = mirrorValid(before) && mirrorPteFrame(before) === mirrorPteFrame(pte) ? before & KEPT : 0
+    const kept = mirrorValid(before) && mirrorPteFrame(before) === mirrorPteFrame(pte) ? before & keep : 0
     if (atomicCas(task, at, before, pte | kept) === before) return (mirrorValid(pte) ? 1 : 0) - (mirrorValid(before) ? 1 : 0)
   }
 }
@@ -77,24 +104,41 @@ function fillEntry(task: Task, at: WordAt, pte: MirrorPte, generation: number): 
  */
 export function mirrorRestrict(task: Task, mirror: Mirror, start: number, last: number, keep: number): number {
   assertMirrorLocked(task, mirror)
-  const iterator = mirrorIterator(task, mirror)
   let lost = 0
-  for (let at = iterator.walk(start, last + 1); at !== 0; at = iterator.walk(iterator.next, last + 1)) {
-    tick(task)
+  eachRun(task, mirror, start, last, (from, end) => {
     let removed = 0
-    iterator.lockLeaf()
-    for (const end = at + iterator.next - iterator.vpn; at < end; at++) {
+    for (let at = from; at < end; at++) {
       if (get(task, at) === 0) continue // written under this lock only, but for DIRTY on valid entries
       const before = atomicAnd(task, at, keep & ~MIRROR_DIRTY) as MirrorPte
       if ((before & MIRROR_DIRTY) !== 0 && (before & MIRROR_VALID_DMA) === 0) frameMarkDirty(task, mirrorPteFrame(before))
       if ((before & ~keep & (MIRROR_VALID | MIRROR_WRITE)) !== 0) lost++
       if (mirrorValid(before) && (before & keep & MIRROR_VALID) === 0) removed++
     }
+    return -removed
+  })
+  return lost
+}
+
+/**
+ * Visits the entries of pages [start, last] that have a leaf directory, leaf by leaf, each locked: the words [from, end) of those
+ * from page `vpn` on. `visit` returns by how much the number of valid entries changed.
+ */
+export function eachRun(
+  task: Task,
+  mirror: Mirror,
+  start: number,
+  last: number,
+  visit: (from: WordAt, end: WordAt, vpn: number) => number,
+): void {
+  const iterator = mirrorIterator(task, mirror)
+  for (let at = iterator.walk(start, last + 1); at !== 0; at = iterator.walk(iterator.next, last + 1)) {
+    tick(task)
+    iterator.lockLeaf()
+    const change = visit(at, at + iterator.next - iterator.vpn, iterator.vpn)
     iterator.unlockLeaf()
-    iterator.countValid(-removed)
+    iterator.countValid(change)
   }
   iterator.finish()
-  return lost
 }
 
 /**

@@ -21,6 +21,7 @@ import { mmGetNotZero } from '../notifier/mmhead.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
 import { type Era, eraOf } from './era.ts'
+import { EVENTS } from './eventera.ts'
 import { type Mirror, mirrorIsLive, mirrorMm } from './mirror.ts'
 import { type Range, rangeBind, rangeCapacity, rangeIsRegistered, rangeMirror, rangeMm, rangeRelease } from './range.ts'
 import { RANGE_VALID } from './rangevalid.ts'
@@ -31,6 +32,8 @@ export interface Protocol {
   subscribe(task: Task, mirror: Mirror): number
   /** No callback for this mirror runs after it. No lock held that a callback takes; may sleep. */
   withdraw(task: Task, mirror: Mirror): void
+  /** The mirror's record is about to be freed: what the protocol keeps in it goes. */
+  ended?(task: Task, mirror: Mirror): void
   /** A range is bound to a mirror and a span. 0 or a negative errno. */
   register(task: Task, range: Range): number
   unregister(task: Task, range: Range): void
@@ -53,6 +56,7 @@ export interface Protocol {
 }
 
 const PROTOCOLS: Readonly<Partial<Record<Era, Protocol>>> = {
+  events: EVENTS,
   'range-valid': RANGE_VALID,
   sequence: SEQUENCE,
   // The two passes lie below this, in the walk over the subscribers (notifier/secondpass.ts).

@@ -10,7 +10,7 @@
  *        20  BIRTHS  registrations so far                      4  COOKIE  the subscriber's own word
  *        21  queue   who waits for older windows (3 words)     5  LINKED  1 while it is in the list
  *        24  MUTEX   one registration at a time                6  OPEN    starts it was told of and not yet the end, if it
- *                                                                         has an `end`
+ *        25  queue   who waits for any window's end (3 words)             has an `end`
  *
  *   HEAD, NEXT, LINKED change under the lock of the mm's subscriptions (classicLock); the list is walked inside an SRCU section.
  *   INDEX, counters, BIRTHS, OPEN: atomic.
@@ -74,6 +74,7 @@ const HEAD = 19
 const BIRTHS = 20
 const QUEUE = 21
 const MUTEX = 24
+const ACTIVE_QUEUE = 25
 
 const NEXT = 0
 const OPS = 1
@@ -158,10 +159,22 @@ export function classicEnter(task: Task, range: NotifierRange): void {
   rangeSetClassic(task, range, index, atomicLoad(task, at + BIRTHS))
 }
 
-/** The window is over. */
+/** The window is over, and closed already: who waits for its end looks at it next. */
 export function classicLeave(task: Task, range: NotifierRange): void {
   const at = mmClassic(rangeMm(task, range))
   if (atomicAdd(task, at + WINDOWS + rangeIndex(task, range), -1) === 1) wakeAll(task, at + QUEUE)
+  if (rangeBirths(task, range) > 0) wakeAll(task, at + ACTIVE_QUEUE)
+}
+
+/** Windows that are open on the mm: exact for those that stay open while it is asked. */
+export function classicWindows(task: Task, mm: Mm): number {
+  const at = mmClassic(mm) + WINDOWS
+  return atomicLoad(task, at) + atomicLoad(task, at + 1)
+}
+
+/** Queue of those who wait for windows of the mm to end (notifier/active.ts). */
+export function classicActiveQueue(mm: Mm): WordAt {
+  return mmClassic(mm) + ACTIVE_QUEUE
 }
 
 /** Has the window anybody to tell? */

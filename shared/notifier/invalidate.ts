@@ -134,6 +134,6 @@ function start(task: Task, range: NotifierRange, blockable: boolean): number {
 function close(task: Task, range: NotifierRange): void {
   probe(task, PROBE.window, range, 0)
   popHeld(task, mmSubscriptions(rangeMm(task, range)))
-  classicLeave(task, range)
   rangeClose(task, range)
+  classicLeave(task, range) // after it is closed: whoever it wakes looks whether it is
 }

@@ -10,7 +10,8 @@
  *   COUNT      holders of the record itself (kernel: mm_count). The last one frees it. Atomic.
  *   USERS      holders of the address space (mm_users): at 0 it is torn down. All users together hold one COUNT. Atomic.
  *   ASID       process number; immutable while the record lives.
- *   HMM        the mm's hmm in the era range-valid (hmm/hmm.ts), 0 if none. Guarded by the lock of the subscriptions.
+ *   HMM        what mirrors of this address space share, in eras that have such a record: range-valid (hmm/hmm.ts; guarded by the
+ *              lock of the subscriptions) and events (hmm/eventhmm.ts; under MMAP_SEM). 0 if none.
  *   MMAP_SEM   rwsem, class `mmapSem`: the outermost lock of everything that looks at or changes the address space.
  */
 import type { WordAt } from '../memory/words.ts'
@@ -36,6 +37,11 @@ export function mmapSem(mm: Mm): WordAt {
   return mm + MMAP_SEM
 }
 
+/** Word that names the hmm of the mm; 0 for none. */
+export function mmHmmAt(mm: Mm): WordAt {
+  return mm + HMM
+}
+
 /** Word index of the mm's subscriptions (notifier/subscriptions.ts). */
 export function mmSubscriptions(mm: Mm): WordAt {
   return mm + SUBSCRIPTIONS
@@ -44,11 +50,6 @@ export function mmSubscriptions(mm: Mm): WordAt {
 /** Word index of the mm's classic notifiers (notifier/classic.ts). */
 export function mmClassic(mm: Mm): WordAt {
   return mm + CLASSIC
-}
-
-/** Word that names the mm's hmm. */
-export function mmHmmAt(mm: Mm): WordAt {
-  return mm + HMM
 }
 
 /** Process number of the mm. */

@@ -23,6 +23,7 @@ import { LINE_WORDS, type WordAt } from '../memory/words.ts'
 import { actorAt, ORIGIN, WINDOW_DEPTH } from '../seam/actors.ts'
 import { quietLoad, quietStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
+import { ACTOR_COUNT_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
 import type { Mm } from './mmhead.ts'
 import type { Sub } from './subscriptions.ts'
@@ -174,6 +175,19 @@ export function isWindowOpen(task: Task, mm: Mm, vpn: number, actors: number): b
   for (let actor = 0; actor < actors; actor++) {
     for (const range of windowsOf(task, actor)) {
       if (rangeMm(task, range) === mm && rangeStart(task, range) <= vpn && vpn <= rangeLast(task, range)) return true
+    }
+  }
+  return false
+}
+
+/**
+ * Does an open window of any actor overlap pages [start, last] of `mm`? One that is open all the while is found; one that opens or
+ * closes meanwhile may be, or may not.
+ */
+export function anyWindowOver(task: Task, mm: Mm, start: number, last: number): boolean {
+  for (let actor = 0; actor < (task.words[ACTOR_COUNT_AT] as number); actor++) {
+    for (const range of windowsOf(task, actor)) {
+      if (rangeMm(task, range) === mm && rangeStart(task, range) <= last && start <= rangeLast(task, range)) return true
     }
   }
   return false

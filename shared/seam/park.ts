@@ -39,6 +39,8 @@ export const WAIT = {
   command: 11,
   work: 12,
   nap: 13,
+  /** A device fault in progress must give way first. */
+  backoff: 14,
 } as const
 export type WaitName = keyof typeof WAIT
 export const WAIT_NAMES = Object.keys(WAIT) as WaitName[]

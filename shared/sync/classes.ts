@@ -16,6 +16,8 @@
  *   anonRmap        sleep   the set of VMAs of a fork family that may map its anonymous frames.
  *   srcu            pseudo  held inside an srcu read section; taken by waiting for its grace period.
  *   mirrorsSem      sleep   the mirrors of an hmm, era range-valid. Read: a callback of one of them runs.
+ *   hmmMirrors      sleep   the mirrors of an address space, where events are told to a list (era events): read by every event,
+ *                           written by who adds or kills a mirror, with the driver's last calls inside.
  *   driver          sleep   a driver's update lock: its callback takes it, and installs only under it.
  *   hmm             sleep   the ranges of an hmm and their states, era range-valid. Never held around a callback.
  *   file            spin    a file's page cache index.
@@ -26,6 +28,7 @@
  *   mirrorParent    spin    links below one upper directory of a mirror page table.
  *   mirrorLeaf      spin    valid, write and select bits of one leaf directory of a mirror page table.
  *   mirrorKept      spin    the empty leaf directories that a mirror page table keeps for a while.
+ *   hmmFaults       spin    the device faults in progress on an address space (era events).
  *   subscriptions   spin    a mm's invalidation sequence, active count, interval tree and deferred list.
  *   device          spin    a device's table of mirrors.
  *   ring            spin    the producer side of a mailbox ring.
@@ -73,6 +76,7 @@ export const FILE_RMAP = book('file rmap', 'sleep')
 export const ANON_RMAP = book('anon rmap', 'sleep')
 export const SRCU = book('srcu', 'pseudo')
 export const MIRRORS_SEM = book('mirrors_sem', 'sleep')
+export const HMM_MIRRORS = book('hmm mirrors', 'sleep')
 export const DRIVER = book('driver lock', 'sleep')
 export const HMM = book('hmm lock', 'sleep')
 export const FILE = book('file', 'spin')
@@ -83,6 +87,7 @@ export const LEAF_NESTED = book('page-table lock (nested)', 'spin')
 export const MIRROR_PARENT = book('mirror directory (parent)', 'spin')
 export const MIRROR_LEAF = book('mirror directory', 'spin')
 export const MIRROR_KEPT = book('kept mirror directories', 'spin')
+export const HMM_FAULTS = book('hmm faults', 'spin')
 export const SUBSCRIPTIONS = book('subscriptions', 'spin')
 export const DEVICE = book('device', 'spin')
 export const RING = book('ring', 'spin')

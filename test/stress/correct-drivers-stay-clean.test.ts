@@ -21,6 +21,21 @@ for (const notify of ['dispatcher', 'inline'] as const) {
   })
 }
 
+for (const notify of ['dispatcher', 'inline'] as const) {
+  t.test(`era events: 2 cpus and 4 devices with noise, callbacks by ${notify}`, async (t) => {
+    const result = await stress({ era: 'events', seconds: 4, devices: ['svm', 'svm', 'svm', 'svm'], notify, seed: 7 })
+    t.same(result.violations, [])
+    t.ok(result.faults > 200, `${result.faults} faults were served`)
+    t.ok(result.invalidations > 50, `${result.invalidations} invalidations`)
+  })
+}
+
+t.test('era events: 2 MiB pages', async (t) => {
+  const result = await stress({ era: 'events', profile: 'huge', seconds: 3, cpus: 3, devices: ['svm', 'svm'], seed: 8 })
+  t.same(result.violations, [])
+  t.ok(result.faults > 50, `${result.faults} faults were served`)
+})
+
 t.test('one cpu and one device, without checks: the audits still hold', async (t) => {
   const result = await stress({ seconds: 2, cpus: 1, devices: ['svm'], checked: false, noise: 0 })
   t.same(

@@ -13,7 +13,7 @@
 import { cpuEntry } from '../../shared/check/cpuentry.ts'
 import { auditFrames } from '../../shared/check/references.ts'
 import type { Frame } from '../../shared/frame/frames.ts'
-import { allocObject, freeObject, kindById } from '../../shared/frame/objects.ts'
+import { allocObject, freeObject, kindById, type ObjectKind } from '../../shared/frame/objects.ts'
 import { frameAlloc, framePut, HUGE_ORDER, SYSTEM_ZONE, ZERO_FRAME } from '../../shared/frame/zones.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import { ACCESS, accessValue, userLoad, userStore } from '../../shared/mm/access.ts'
@@ -213,6 +213,15 @@ export function makeScarce(task: Task, what: Scarce, leave: number): () => void 
   for (const table of aside) freeObject(task, tables, table)
   return () => {
     for (const got of taken) dropOne(task, what, got)
+  }
+}
+
+/** Takes every object of a kind that there is memory for, and returns what gives them back. */
+export function takeAll(task: Task, kind: ObjectKind): () => void {
+  const taken: number[] = []
+  for (let got = allocObject(task, kind); got !== 0; got = allocObject(task, kind)) taken.push(got)
+  return () => {
+    for (const got of taken) freeObject(task, kind, got)
   }
 }
 
