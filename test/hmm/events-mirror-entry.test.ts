@@ -145,7 +145,7 @@ t.test('an update() that leaves the page to the hardware is found', (t) => {
   t.equal(machine.fault(0, HMM_WRITE_PROTECT, A), 'EINVAL', 'a change is not a fault')
   written(machine)
   // The driver says 0 to HMM_MUNMAP and does nothing: what the noting device does is taken out of its hands.
-  machine.solo.task.tables.get('mirror')?.splice(0, 1, { update: () => 0, release: () => {}, flush: () => {} })
+  machine.solo.task.tables.get('mirror events')?.splice(0, 1, { update: () => 0, release: () => {}, flush: () => {} })
   t.match(
     violationOf(() => hmmUpdate(machine.task, hmmOf(machine), event(HMM_MUNMAP))),
     /^CON: device 0: update\(\) returned from HMM_MUNMAP and left .* to the hardware$/,

@@ -25,7 +25,7 @@ import { VM_END } from '../../shared/hmm/event.ts'
 import { mirrorInstance } from '../../shared/hmm/mirror.ts'
 import { MIRROR_DIRTY, MIRROR_HW_READ, MIRROR_HW_WRITE, mirrorValid, mirrorWritable } from '../../shared/hmm/mirrorpte.ts'
 import { mirrorIterator, mirrorPeek } from '../../shared/hmm/mirrortable.ts'
-import { errnoName } from '../../shared/memory/errno.ts'
+import { EAGAIN, errnoName } from '../../shared/memory/errno.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { switchMm } from '../../shared/mm/shootdown.ts'
 import { type Mm, NO_MM } from '../../shared/notifier/mmhead.ts'
@@ -113,7 +113,8 @@ function noting({ answer, look, onRelease, copies }: Manners, device: number, no
       notes.push(`${device}: ${etypeName(event.etype)} ${span}${seen}`)
       const refused = answer?.(event, dev, mirror) ?? 0
       if (refused !== 0) return refused
-      dev.lock(mirror)
+      if (event.blockable) dev.lock(mirror)
+      else if (!dev.tryLock(mirror)) return -EAGAIN
       if (isDeviceFault(event.etype)) dev.publish(mirror, event)
       else dev.withdraw(mirror, event)
       dev.unlock(mirror)
