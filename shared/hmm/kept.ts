@@ -56,6 +56,7 @@ export const KEEP_MS = 100
 export function keepDirectories(task: Task, root: Directory, ms: number, keeper: number): void {
   put(task, root + MS, ms)
   put(task, root + KEEPER, keeper)
+  put(task, root + SEEN, allocFailures(task))
 }
 
 /** Does the table keep empty directories? */

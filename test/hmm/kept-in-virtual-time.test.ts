@@ -71,18 +71,11 @@ t.test('clean in a thousand schedules, with everything given back after each six
 })
 
 t.test('keeping needs time: a scenario cannot do without', (t) => {
-  t.throws(
-    () =>
-      readScenario(
-        t.testdir({ 'no-time.scn': 'scenario x\ntimeouts off\nmirror-reclaim delayed\nthread a cpu\n  munmap A 0 1\n' }) +
-          '/no-time.scn',
-      ),
-    {
-      message: /timeouts cannot be off/,
-    },
-  )
-  t.throws(() => readScenario(t.testdir({ 'some.scn': 'scenario x\nmirror-reclaim sometimes\n' }) + '/some.scn'), {
-    message: /immediate or delayed/,
+  const folder = t.testdir({
+    'no-time.scn': 'scenario x\ntimeouts off\nmirror-reclaim delayed\nthread a cpu\n  munmap A 0 1\n',
+    'some.scn': 'scenario x\nmirror-reclaim sometimes\n',
   })
+  t.throws(() => readScenario(join(folder, 'no-time.scn')), { message: /timeouts cannot be off/ })
+  t.throws(() => readScenario(join(folder, 'some.scn')), { message: /immediate or delayed/ })
   t.end()
 })

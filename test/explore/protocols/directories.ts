@@ -115,7 +115,7 @@ export function nothingLost(task: Task, at: WordAt): void {
   let valid = 0
   for (let page = 0; page < PAGES; page++) {
     const there = leaf !== NO_DIRECTORY && task.words[directoryEntryAt(leaf, page)] !== 0
-    if (there !== ((filled >> page) & 1 ? true : false)) throw new Error(`page ${page} is ${there ? 'there' : 'lost'}`)
+    if (there !== (((filled >> page) & 1) === 1)) throw new Error(`page ${page} is ${there ? 'there' : 'lost'}`)
     if (there) valid++
   }
   const refs = leaf === NO_DIRECTORY ? 0 : directoryRefs(task, leaf)
