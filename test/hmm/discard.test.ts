@@ -12,6 +12,7 @@ import { keptCount } from '../../shared/hmm/kept.ts'
 import { type Mirror, mirrorLock, mirrorRoot, mirrorUnlock } from '../../shared/hmm/mirror.ts'
 import { mirrorValid } from '../../shared/hmm/mirrorpte.ts'
 import { mirrorIterator, mirrorMarkDirty } from '../../shared/hmm/mirrortable.ts'
+import { ERAS_THERE } from '../../shared/hmm/protocol.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { munmap } from '../../shared/mm/munmap.ts'
@@ -154,19 +155,20 @@ t.test('on a machine that keeps directories, an event keeps them, and discard do
   t.end()
 })
 
-t.test('munmap of a part keeps them, of the whole does not', (t) => {
-  const the = setting(delayed)
-  for (const vpn of [A, A + 512]) the.fault(vpn)
-  munmap(the.task, the.mm, A, 511)
-  t.equal(the.kept(), 1, 'a page of the directory may still be used')
-  munmap(the.task, the.mm, A + 511, 513)
-  t.equal(the.kept(), 1, 'the second directory goes, of the first one page')
-  munmap(the.task, the.mm, A, 512)
-  t.equal(the.kept(), 1, 'nothing was mapped there any more, so nobody was told')
-  the.end()
-  t.same(the.leftovers(), [], 'closing the device ends it')
-  t.end()
-})
+for (const era of ERAS_THERE)
+  t.test(`munmap of a part keeps them, of the whole does not (era ${era})`, (t) => {
+    const the = setting({ ...delayed, era })
+    for (const vpn of [A, A + 512]) the.fault(vpn)
+    munmap(the.task, the.mm, A, 511)
+    t.equal(the.kept(), 1, 'a page of the directory may still be used')
+    munmap(the.task, the.mm, A + 511, 513)
+    t.equal(the.kept(), 1, 'the second directory goes, of the first one page')
+    munmap(the.task, the.mm, A, 512)
+    t.equal(the.kept(), 1, 'nothing was mapped there any more, so nobody was told')
+    the.end()
+    t.same(the.leftovers(), [], 'closing the device ends it')
+    t.end()
+  })
 
 t.test('exit of the address space ends it', (t) => {
   const the = setting(delayed)
