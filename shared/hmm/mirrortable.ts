@@ -4,7 +4,7 @@
  * Caller of fill, restrict and discard holds the mirror's update lock (the driver's); the directory locks below it are taken here.
  */
 import { frameMarkDirty } from '../frame/frames.ts'
-import type { WordAt } from '../memory/words.ts'
+import { PAGE_BYTES, type WordAt } from '../memory/words.ts'
 import { atomicAnd, atomicCas, atomicLoad } from '../seam/atomics.ts'
 import { get, put } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
@@ -30,6 +30,8 @@ import { pruneRange } from './table.ts'
 const LEAF = MIRROR_GEOMETRY.leafLevel
 /** Bits that an entry keeps when it is filled again: what the engine and the driver put there without the lock. */
 const KEPT = MIRROR_DIRTY | (0xf << MIRROR_HW_SHIFT)
+/** Bits that say which page an entry names: its number, and what kind of number that is. */
+const NAMED = MIRROR_VALID | ~(PAGE_BYTES - 1)
 
 /** An iterator over a mirror's table; finish() it. */
 export function mirrorIterator(task: Task, mirror: Mirror): MirrorIterator {
@@ -91,8 +93,8 @@ function fillEntry(task: Task, at: WordAt, pte: MirrorPte, generation: number, k
   put(task, generationOfEntry(at), generation)
   for (;;) {
     const before = atomicLoad(task, at) as MirrorPte
-    // DIRTY belongs to the frame it was set for: it stays only while the entry names the same one.
-    const kept = mirrorValid(before) && mirrorPteFrame(before) === mirrorPteFrame(pte) ? before & keep : 0
+    // DIRTY belongs to the page it was set for: it stays only while the entry names the same one, as the same kind.
+    const kept = mirrorValid(before) && ((before ^ pte) & NAMED) === 0 ? before & keep : 0
     if (atomicCas(task, at, before, pte | kept) === before) return (mirrorValid(pte) ? 1 : 0) - (mirrorValid(before) ? 1 : 0)
   }
 }
