@@ -12,7 +12,8 @@
  *   LOCK         mutex: RANGES (interval tree), their states, SEQ, and raising NOTIFIERS. Never held around a callback.
  *   REFS         one for each mirror and each registered range; taken from other than 0 only. Atomic.
  *   DEAD         1 once the address space has ended. Atomic.
- *   NOTIFIERS    invalidations between start and end. Raised with LOCK held; atomic, so that it is lowered without.
+ *   NOTIFIERS    bits 0 .. 11: invalidations between start and end; above: how often that number has fallen to 0 (the epoch). Raised
+ *                with LOCK held; atomic, so that it is lowered without.
  *   SEQ          odd; grows by 2 with each start: what callbacks are handed.
  *   queue        who waits until no invalidation runs. notifier: the classic subscription of all mirrors together.
  *
@@ -44,6 +45,7 @@ const REFS = 17
 const MM = 18
 const DEAD = 19
 const NOTIFIERS = 20
+const COUNT_BITS = 12
 const SEQ = 21
 const RANGES = 22
 const MIRRORS = 23
@@ -166,7 +168,7 @@ export function unlockHmm(task: Task, hmm: Hmm): void {
   mutexUnlock(task, hmm + LOCK)
 }
 
-/** Counts a running invalidation and returns the sequence for its callbacks. Lock held. */
+/** Counts a running invalidation and returns the sequence for its callbacks. Lock held: the epoch stays until its end. */
 export function hmmStart(task: Task, hmm: Hmm): number {
   const seq = (get(task, hmm + SEQ) + 2) | 0
   put(task, hmm + SEQ, seq)
@@ -176,17 +178,41 @@ export function hmmStart(task: Task, hmm: Hmm): number {
 
 /** It is over, or was refused: with the last one every waiter goes on. */
 export function hmmEnd(task: Task, hmm: Hmm): void {
-  const before = atomicAdd(task, hmm + NOTIFIERS, -1)
-  assert(before > 0, 'every end has its start')
-  if (before === 1) wakeAll(task, hmm + QUEUE)
+  let word = atomicLoad(task, hmm + NOTIFIERS)
+  for (;;) {
+    const running = notifiersIn(word)
+    assert(running > 0, 'every end has its start')
+    const less = running > 1 ? word - 1 : (((word >>> COUNT_BITS) + 1) << COUNT_BITS) | 0
+    const seen = atomicCas(task, hmm + NOTIFIERS, word, less)
+    if (seen === word && running > 1) return
+    if (seen === word) break
+    word = seen
+  }
+  wakeAll(task, hmm + QUEUE)
 }
 
 /** Invalidations between start and end. */
 export function hmmNotifiers(task: Task, hmm: Hmm): number {
-  return atomicLoad(task, hmm + NOTIFIERS)
+  return notifiersIn(atomicLoad(task, hmm + NOTIFIERS))
 }
 
-/** Word of that number, for reports. */
+/** How often no invalidation has run any more. What it was in one of them, it is not after it. */
+export function hmmEpoch(task: Task, hmm: Hmm): number {
+  return atomicLoad(task, hmm + NOTIFIERS) >>> COUNT_BITS
+}
+
+/** The epoch if an invalidation runs in it, otherwise -1: both from one look, because the last end may come between two. */
+export function hmmBusyEpoch(task: Task, hmm: Hmm): number {
+  const word = atomicLoad(task, hmm + NOTIFIERS)
+  return notifiersIn(word) === 0 ? -1 : word >>> COUNT_BITS
+}
+
+/** The number of invalidations in a value of the word that counts them. */
+export function notifiersIn(word: number): number {
+  return word & ((1 << COUNT_BITS) - 1)
+}
+
+/** That word, for reports. */
 export function hmmNotifiersAt(hmm: Hmm): WordAt {
   return hmm + NOTIFIERS
 }

@@ -23,15 +23,16 @@
  *     walk is over: not FILLING any more
  *     begins again                             [Required: A is not installed]
  *
- * The step from INVALID to VALID is nobody's to take: a range that says INVALID counts as VALID once no invalidation runs. So an end
- * visits no ranges, and a start only those that it touches, by the interval tree. `notifiers` counts the whole mm, as it did: a
- * stream of invalidations elsewhere keeps a touched range INVALID, which is what the timeout of the wait is for (row 14).
+ * The step from INVALID to VALID is nobody's to take. A spoilt range notes the epoch of its hmm, which moves on when no invalidation
+ * runs any more: INVALID in an epoch that is over counts as VALID. So an end visits no ranges, and a start only those that it
+ * touches, by the interval tree. The epoch is of the whole mm, as `notifiers` was: a stream of invalidations elsewhere that leaves no
+ * gap keeps a touched range INVALID, which is what the timeout of the wait is for (row 14).
  */
 import { LAST_VPN } from '../mm/vma.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
 import type { Task } from '../seam/task.ts'
 import { intervalErase, intervalFirst, intervalInsert, intervalNext } from '../sync/intervaltree.ts'
-import { type Hmm, hmmIsDead, hmmNotifiers, hmmRanges, lockHmm, NO_HMM, unlockHmm } from './hmm.ts'
+import { type Hmm, hmmBusyEpoch, hmmEpoch, hmmIsDead, hmmRanges, lockHmm, NO_HMM, unlockHmm } from './hmm.ts'
 import { nodeRange, type Range, rangeHmmAt, rangeNode, rangeValidityAt } from './range.ts'
 
 export const RANGE_STATE = { idle: 0, valid: 1, filling: 2, filled: 3, invalid: 4 } as const
@@ -43,10 +44,20 @@ export function rangeHmm(task: Task, range: Range): Hmm {
 
 /** A RANGE_STATE value. Changes without the hmm's lock as soon as it is read, but for FILLED and FILLING of one's own: they may fall. */
 export function rangeState(task: Task, range: Range): number {
-  const state = atomicLoad(task, rangeValidityAt(range))
+  const word = atomicLoad(task, rangeValidityAt(range))
+  const state = word & STATE_MASK
   if (state !== RANGE_STATE.invalid) return state
   const hmm = rangeHmm(task, range)
-  return hmmNotifiers(task, hmm) === 0 && !hmmIsDead(task, hmm) ? RANGE_STATE.valid : RANGE_STATE.invalid
+  return word >>> STATE_BITS === hmmEpoch(task, hmm) || hmmIsDead(task, hmm) ? RANGE_STATE.invalid : RANGE_STATE.valid
+}
+
+/** VALIDITY: the state, and above it, if it is INVALID, the epoch that it was spoilt in. */
+const STATE_BITS = 3
+const STATE_MASK = (1 << STATE_BITS) - 1
+
+/** INVALID until the invalidations of that epoch have ended. */
+function spoiltIn(epoch: number): number {
+  return (epoch << STATE_BITS) | RANGE_STATE.invalid
 }
 
 /** Enters a range for pages [first, last]. Caller gives it a reference of the hmm. */
@@ -54,7 +65,8 @@ export function rangeLink(task: Task, hmm: Hmm, range: Range, first: number, las
   lockHmm(task, hmm)
   intervalInsert(task, hmmRanges(hmm), rangeNode(range), first, last)
   atomicStore(task, rangeHmmAt(range), hmm)
-  atomicStore(task, rangeValidityAt(range), hmmNotifiers(task, hmm) === 0 ? RANGE_STATE.valid : RANGE_STATE.invalid)
+  const epoch = hmmBusyEpoch(task, hmm)
+  atomicStore(task, rangeValidityAt(range), epoch === -1 ? RANGE_STATE.valid : spoiltIn(epoch))
   unlockHmm(task, hmm)
 }
 
@@ -98,9 +110,13 @@ export function rangeIsFilled(task: Task, range: Range): boolean {
   return atomicLoad(task, rangeValidityAt(range)) === RANGE_STATE.filled
 }
 
-/** Spoils every range that shares a page with [first, last]. Lock of the hmm held. */
+/**
+ * Spoils every range that shares a page with [first, last]. Lock of the hmm held, by an invalidation that is counted: so the epoch lasts
+ * until its end; or when the address space has ended, and no epoch matters.
+ */
 export function spoilRanges(task: Task, hmm: Hmm, first = 0, last = LAST_VPN): void {
   const root = hmmRanges(hmm)
+  const invalid = spoiltIn(hmmEpoch(task, hmm))
   for (let node = intervalFirst(task, root, first, last); node !== 0; node = intervalNext(task, root, node, first, last))
-    atomicStore(task, rangeValidityAt(nodeRange(node)), RANGE_STATE.invalid)
+    atomicStore(task, rangeValidityAt(nodeRange(node)), invalid)
 }

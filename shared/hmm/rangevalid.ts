@@ -28,6 +28,7 @@ import {
   HMM_OPS,
   type Hmm,
   hmmEnd,
+  hmmEpoch,
   hmmIsDead,
   hmmKill,
   hmmLookup,
@@ -189,14 +190,15 @@ export const RANGE_VALID: Protocol = {
   invalidated: (task, mirror, seq) => setSeq(task, mirrorSub(mirror), seq),
 
   /**
-   * The sequence first, then until nothing runs: what runs now has either stored its sequence already, and is over before anything is
+   * The sequence first, then until what runs now is over: it has either stored its sequence already, and has ended before anything is
    * read, or stores it later, and is a retry.
    */
   readBegin(task, mirror) {
     const seq = subSeq(task, mirrorSub(mirror))
     const hmm = hmmLookup(task, mirrorMm(task, mirror))
     if (hmm === NO_HMM) return seq
-    awaitEnds(task, hmm, () => hmmNotifiers(task, hmm) === 0)
+    const epoch = hmmEpoch(task, hmm)
+    awaitEnds(task, hmm, () => hmmEpoch(task, hmm) !== epoch || hmmNotifiers(task, hmm) === 0)
     hmmPut(task, hmm)
     return seq
   },

@@ -8,7 +8,7 @@ import { runMm } from '../../shared/actor/rendezvous.ts'
 import { foreignAt, handlesOnStage, mirrorsOnStage } from '../../shared/actor/stage.ts'
 import { flushGenerationAt, replayAt } from '../../shared/device/record.ts'
 import { type Frame, frameData } from '../../shared/frame/frames.ts'
-import { type Hmm, hmmNotifiersAt, NO_HMM } from '../../shared/hmm/hmm.ts'
+import { type Hmm, hmmNotifiersAt, NO_HMM, notifiersIn } from '../../shared/hmm/hmm.ts'
 import { mirrorRoot, mirrorSub } from '../../shared/hmm/mirror.ts'
 import { type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../../shared/hmm/mirrorpte.ts'
 import { mirrorWalk } from '../../shared/hmm/mirrortable.ts'
@@ -79,7 +79,7 @@ export class Names {
     const subs = mmSubscriptions(mm)
     this.name(subs + 1, 'invalidation sequence', String)
     const hmm = get(state, mmHmmAt(mm)) as Hmm
-    if (hmm !== NO_HMM) this.name(hmmNotifiersAt(hmm), 'invalidations that run', String)
+    if (hmm !== NO_HMM) this.name(hmmNotifiersAt(hmm), 'invalidations that run', (value) => String(notifiersIn(value)))
     this.name(mmFlushGen(mm), 'CPU flush generation', String)
     for (const [device, mirror] of mirrorsOnStage(words)) {
       this.name(mirrorSub(mirror) + 6, `sequence of device ${device}`, String)

@@ -81,13 +81,16 @@ export class Ranged {
   willing = true
   /** Another actor's, on the same thread. */
   readonly second: Task
+  /** And one more. */
+  readonly third: Task
   private readonly leftovers: () => string[]
 
   constructor(options: SoloOptions = {}, driver?: Driver) {
     const recorder = recordingDriver((text) => this.told.push(text) > 0 && this.willing)
-    const machine = solo({ era: 'range-valid', drivers: [driver ?? recorder], ...options })
+    const machine = solo({ era: 'range-valid', cpus: 3, drivers: [driver ?? recorder], ...options })
     this.task = machine.task
     this.second = machine.other(1)
+    this.third = machine.other(2)
     this.leftovers = machine.leftovers
     this.mm = newSpace(this.task)
     const mirror = attachDevice(this.task, 0, this.mm)
