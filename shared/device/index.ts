@@ -19,10 +19,12 @@ export {
   type HmmEvent,
   isDeviceFault,
 } from '../hmm/event.ts'
+export { HMM_RANGE_DEFAULT_TIMEOUT } from '../hmm/hmmrange.ts'
 export { type Migration, SELECT_DEVICE_PRIVATE, SELECT_SYSTEM } from '../hmm/migratevma.ts'
 export type { Mirror } from '../hmm/mirror.ts'
 export type { FaultEvent } from '../hmm/mirrorfault.ts'
 export * from '../hmm/mirrorpte.ts'
+export type { OldSpan } from '../hmm/oldnames.ts'
 export {
   hmmDeviceEntryFromPage,
   hmmDeviceEntryFromPfn,
@@ -46,4 +48,5 @@ export { DeviceContext } from './context.ts'
 export { type DeviceFault, type Driver, defineDriver, type IoctlRequest, type IoctlResult, type WorkItem } from './contract.ts'
 export type { DmaContext } from './dmacontext.ts'
 export { DEVICE_ACCESS } from './faultbuffer.ts'
+export type { HmmRanges } from './hmmranges.ts'
 export type { Area, DeviceMemory } from './memory.ts'

@@ -8,6 +8,7 @@ import { type Era, eraOf } from '../hmm/era.ts'
 import { type Mirror, mirrorSub } from '../hmm/mirror.ts'
 import { MIRROR_WRITE, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
 import { mirrorFill, mirrorIterator } from '../hmm/mirrortable.ts'
+import { rangePfns } from '../hmm/pfn.ts'
 import { protocolOf, rangeRegister, rangeUnregister, rangeValid, rangeWait } from '../hmm/protocol.ts'
 import {
   createRange,
@@ -29,6 +30,7 @@ import { get } from '../seam/plain.ts'
 import { countStat, maxStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { DmaContext } from './dmacontext.ts'
+import { HmmRanges } from './hmmranges.ts'
 import { DeviceMemory } from './memory.ts'
 
 /** The calls about ranges; DeviceContext adds the others. */
@@ -41,6 +43,8 @@ export class RangeContext {
   readonly memory: DeviceMemory
   /** Pages by I/O page numbers. */
   readonly dma: DmaContext
+  /** The ranges of 2019 under their own names: era range-valid only. */
+  readonly hmm: HmmRanges
   private readonly encoding = new Encoding()
 
   constructor(task: Task, device: number) {
@@ -48,6 +52,7 @@ export class RangeContext {
     this.device = device
     this.memory = new DeviceMemory(task, device)
     this.dma = new DmaContext(task, device)
+    this.hmm = new HmmRanges(task)
   }
 
   /** Which protocol the machine's drivers run on. */
@@ -171,6 +176,11 @@ export class RangeContext {
     const low = get(task, at)
     const high = get(task, at + 1)
     return encoding.hasPage(low, high) && (!write || encoding.hasWrite(low, high))
+  }
+
+  /** The whole array as 64-bit numbers, in the driver's format: the very memory, for requests before a fault and results after it. */
+  rangeEntries(range: Range): BigUint64Array {
+    return rangePfns(this.task, range)
   }
 
   /** Entry `i` of a filled range, in the driver's format. For inspection; the hot path never makes a BigInt. */

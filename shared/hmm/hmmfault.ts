@@ -39,12 +39,13 @@ import { isDevicePrivate, isMigrationEntry, PTE_KIND, pteFrame, pteKind, ptePres
 import { findVma, NO_VMA, VM_DEVICE_MEMORY, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { atomicLoad } from '../seam/atomics.ts'
+import { assert } from '../seam/error.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { assertHeld } from '../sync/held.ts'
 import { upRead } from '../sync/rwsem.ts'
 import { Encoding, pfnHigh, pfnLow } from './encoding.ts'
-import { hmmIsDead } from './hmm.ts'
+import { hmmIsDead, NO_HMM } from './hmm.ts'
 import { mirrorIsLive } from './mirror.ts'
 import {
   type Range,
@@ -137,7 +138,9 @@ class HmmWalker {
     this.awaited = -1
     this.encoding.load(task, rangeEncodingAt(range))
     if (faulting) this.readRequests()
-    if (hmmIsDead(task, rangeHmm(task, range)) || !mirrorIsLive(task, rangeMirror(task, range))) return -EFAULT
+    const hmm = rangeHmm(task, range)
+    assert(hmm !== NO_HMM, 'a range is filled while it is registered')
+    if (hmmIsDead(task, hmm) || !mirrorIsLive(task, rangeMirror(task, range))) return -EFAULT
     this.at = this.first
     const result = rangeFillBegins(task, range) ? this.walk() : -EAGAIN
     if (faulting && result < 0 && result !== -EAGAIN) this.fillNone(this.last)

@@ -24,6 +24,7 @@ import { mmapSem, mmUsers } from '../notifier/mmhead.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
+import { eraOf } from './era.ts'
 import { type Mirror, mirrorIsLive, mirrorMm } from './mirror.ts'
 import { rangeRegister, rangeUnregister, rangeValid } from './protocol.ts'
 import { type Range, rangeIsRegistered, rangePageShift } from './range.ts'
@@ -36,7 +37,7 @@ export const HMM_RANGE_DEFAULT_TIMEOUT = 1000
 
 /**
  * Registers `range` for pages [start, end), which are numbers of 4 KiB pages. 0; -EINVAL when start or end is no multiple of
- * 1 << pageShift bytes, when start >= end, or when the range has no room for it; -EFAULT when the mirror or its mm is dead. Refused,
+ * 1 << pageShift bytes, when start >= end, when the range has no room for it, or in another era; -EFAULT when the mirror or its mm is dead. Refused,
  * the range is registered with nobody. May sleep; neither mmap_sem nor the update lock is needed.
  */
 export function hmmRangeRegister(
@@ -47,6 +48,7 @@ export function hmmRangeRegister(
   end: number,
   pageShift = PAGE_SHIFT,
 ): number {
+  if (eraOf(task) !== 'range-valid') return -EINVAL
   return rangeRegister(task, range, mirror, start, end - start, pageShift)
 }
 

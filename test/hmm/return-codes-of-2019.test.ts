@@ -51,6 +51,13 @@ t.test('register: -EFAULT once the mirror or its address space is dead, and the 
   t.end()
 })
 
+t.test('register: -EINVAL in another era', (t) => {
+  const r = ranged({ era: 'sequence' })
+  t.equal(r.register(A, 1), -EINVAL)
+  t.same(r.end(), [])
+  t.end()
+})
+
 t.test('wait: true when it may be filled, false when the time is over, or the address space', (t) => {
   const r = ranged()
   area(r.task, r.mm, A, 1, RW)
