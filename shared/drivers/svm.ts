@@ -52,8 +52,7 @@ export default defineDriver({
   },
 
   invalidate(dev, mirror, range, seq) {
-    if (dev.blockable(range)) dev.lock(mirror)
-    else if (!dev.tryLock(mirror)) return false
+    if (!locked(dev, mirror, dev.blockable(range))) return false
     dev.setSeq(mirror, seq)
     dev.unmap(mirror, dev.start(range), dev.last(range))
     dev.unlock(mirror)
@@ -61,8 +60,7 @@ export default defineDriver({
   },
 
   invalidateStart(dev, mirror, range, seq) {
-    if (dev.blockable(range)) dev.lock(mirror)
-    else if (!dev.tryLock(mirror)) return -EAGAIN
+    if (!locked(dev, mirror, dev.blockable(range))) return -EAGAIN
     dev.setSeq(mirror, seq)
     const ticket = dev.startUnmap(mirror, dev.start(range), dev.last(range))
     dev.unlock(mirror)
@@ -74,8 +72,7 @@ export default defineDriver({
   },
 
   update(dev, mirror, event) {
-    if (event.blockable) dev.lock(mirror)
-    else if (!dev.tryLock(mirror)) return -EAGAIN
+    if (!locked(dev, mirror, event.blockable)) return -EAGAIN
     if (isDeviceFault(event.etype)) dev.publish(mirror, event)
     else dev.withdraw(mirror, event)
     dev.unlock(mirror)
@@ -91,6 +88,13 @@ export default defineDriver({
     return serveWith(dev, mirror, fault, fill)
   },
 })
+
+/** Takes the update lock; false where that would have to wait and may not. */
+function locked(dev: DeviceContext, mirror: Mirror, blockable: boolean): boolean {
+  if (!blockable) return dev.tryLock(mirror)
+  dev.lock(mirror)
+  return true
+}
 
 /** Registers the mirror's range for the page that faulted, has `fillRange` do the loop, and unregisters it. */
 export function serveWith(

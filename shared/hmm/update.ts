@@ -27,6 +27,7 @@ import { CLASSIC_OPS, type ClassicOps } from '../notifier/classic.ts'
 import { assert } from '../seam/error.ts'
 import { lookupOp, registerOp } from '../seam/optable.ts'
 import { get } from '../seam/plain.ts'
+import { KEEP_DIRECTORIES_MS_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
 import { waitDeviceFault } from './activefault.ts'
 import { HMM_MUNMAP, type HmmEvent, hmmEventInit, VM_END } from './event.ts'
@@ -44,9 +45,10 @@ import {
   unlockMirrorsShared,
 } from './eventhmm.ts'
 import { eventOf } from './eventsource.ts'
-import { type Mirror, mirrorDevice, mirrorEventNextAt, mirrorKill, NO_MIRROR } from './mirror.ts'
+import { type Mirror, mirrorDevice, mirrorEventNextAt, mirrorKill, mirrorTable, NO_MIRROR } from './mirror.ts'
 import { MIRROR_OPS, type MirrorOps } from './mirrorops.ts'
 import { hmmMirrorUpdatePt, updateError } from './mirrorupdate.ts'
+import { pruneInside } from './table.ts'
 
 /** Registers HMM's callbacks in this worker, and what it calls of the driver of `device`. */
 export function registerMirrorOps(task: Task, device: number, ops: MirrorOps): void {
@@ -82,9 +84,16 @@ function updateEach(task: Task, hmm: Hmm, event: HmmEvent): Mirror {
     const result = callUpdate(task, mirror, event)
     if (result === -EAGAIN) return mirror // nothing was done to this one, so its table stays as well
     hmmMirrorUpdatePt(task, mirror, event, result)
+    forgetUnmapped(task, mirror, event)
     if (result !== 0) return mirror
   }
   return NO_MIRROR
+}
+
+/** Directories that a delayed reclaim keeps do not outlive the areas they were for. */
+function forgetUnmapped(task: Task, mirror: Mirror, event: HmmEvent): void {
+  if (event.etype !== HMM_MUNMAP || task.words[KEEP_DIRECTORIES_MS_AT] === 0) return
+  pruneInside(task, mirrorTable(task, mirror), event.start, event.end - 1)
 }
 
 /**

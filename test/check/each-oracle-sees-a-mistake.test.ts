@@ -110,7 +110,7 @@ thread reaper reclaim
     mistakes: {
       'the callback sleeps for its lock': {
         finding: /^CON: taking driver lock may sleep, but the invalidation may not: try, and refuse it/,
-        edit: edit('shared/drivers/svm.js', 'if (dev.blockable(range))', 'if (true)'),
+        edit: edit('shared/drivers/svm.js', 'if (!blockable)', 'if (false)'),
       },
     },
   },
