@@ -27,7 +27,7 @@ import { GATHER_WORDS } from '../mm/gather.ts'
 import { registerMm } from '../mm/mm.ts'
 import { TLB_WORDS } from '../mm/tlb.ts'
 import { createSlot, NOTIFY_DISPATCHER, NOTIFY_INLINE, SLOT_WORDS } from '../notifier/dispatch.ts'
-import { WINDOW_WORDS, WINDOWS_PER_ACTOR } from '../notifier/windows.ts'
+import { OWED_WORDS, WINDOW_WORDS, WINDOWS_PER_ACTOR } from '../notifier/windows.ts'
 import { ACTOR_KIND, ACTOR_WORDS, type ActorKind, actorAt, CHANCE, INDEX, KIND, NOISE_CHANCE, ORIGIN } from '../seam/actors.ts'
 import { schedulerWords } from '../seam/batonword.ts'
 import { seedChance } from '../seam/chance.ts'
@@ -197,7 +197,7 @@ function planRegions(config: MachineConfig, actors: number): { sizes: RegionSize
   const large = isLarge(config)
   const fixed: RegionSizes = {
     actors: actors * ACTOR_WORDS,
-    windows: actors * WINDOWS_PER_ACTOR * WINDOW_WORDS,
+    windows: actors * WINDOWS_PER_ACTOR * (WINDOW_WORDS + (config.devices > 0 ? OWED_WORDS : 0)),
     slots: config.notifiers * SLOT_WORDS,
     devices: config.devices * DEVICE_WORDS,
     locks: LOCK_GRAPH_WORDS,

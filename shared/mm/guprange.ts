@@ -41,9 +41,9 @@ const THERE = 1
 const WRITE = 2
 const SHIFT = 2
 
-const KIND = objectKind(26, 'gup range', 16)
-const ENTRIES_64 = objectKind(27, 'gup entries of 64 pages', 64 * 2)
-const ENTRIES_512 = objectKind(28, 'gup entries of 512 pages', 512 * 2)
+const KIND = objectKind(18, 'gup range', 16)
+const ENTRIES_64 = objectKind(19, 'gup entries of 64 pages', 64 * 2)
+const ENTRIES_512 = objectKind(20, 'gup entries of 512 pages', 512 * 2)
 
 function entriesKind(capacity: number): ObjectKind {
   return capacity <= 64 ? ENTRIES_64 : ENTRIES_512

@@ -3,22 +3,24 @@
  * `windows` region, a small stack per actor, because pairs nest (a zap that splits a huge page) and because a dispatcher,
  * the oracles and reports read them from other threads.
  *
- *   record, two lines
- *   word   0    1       2      3       4       5       6     7       8       9       10       11     16 .......... 31
- *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+------+---------------+
- *        | MM | START | LAST | EVENT | FLAGS | OWNER | SEQ | STATE | ACTOR | INDEX | BIRTHS | OWED | 8 x SUB, TOKEN |
- *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+------+---------------+
+ *   record, one line
+ *   word   0    1       2      3       4       5       6     7       8       9       10       11     12 .. 15
+ *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+------+---------+
+ *        | MM | START | LAST | EVENT | FLAGS | OWNER | SEQ | STATE | ACTOR | INDEX | BIRTHS | OWED | pad     |
+ *        +----+-------+------+-------+-------+-------+-----+-------+-------+-------+--------+------+---------+
+ *
+ * On machines with devices, behind all records: a line of 8 x (SUB, TOKEN) for each.
  *
  *   START, LAST   page numbers, inclusive. All but SEQ and STATE are written once, before STATE leaves PREPARED.
  *   FLAGS         BLOCKABLE: callbacks may sleep.
  *   OWNER         cookie of the driver that causes it (migrate, exclusive), 0 otherwise.
  *   SEQ           sequence handed to the callbacks; odd. Written by start.
  *   INDEX, BIRTHS of the mm's classic notifiers when it was opened (notifier/classic.ts). Private to the actor.
- *   OWED          second passes that are owed to subscribers, and for each the subscription and what it answered
+ *   OWED          second passes that are owed to subscribers; the line has, for each, the subscription and what it answered
  *                 (notifier/secondpass.ts). Private to whoever runs the callbacks.
  *   STATE         FREE -> PREPARED (rangeInit) -> OPEN (start) -> FREE (end, or a refused start). Atomic: oracles read it.
  */
-import { regionAt } from '../memory/regions.ts'
+import { regionAt, regionWords } from '../memory/regions.ts'
 import { LINE_WORDS, type WordAt } from '../memory/words.ts'
 import { actorAt, ORIGIN, WINDOW_DEPTH } from '../seam/actors.ts'
 import { quietLoad, quietStore } from '../seam/atomics.ts'
@@ -32,7 +34,9 @@ export type NotifierRange = WordAt & { readonly brand: 'notifier-range' }
 
 /** Deepest nesting: exit inside a callback that frees, plus a split inside a zap, with room to spare. */
 export const WINDOWS_PER_ACTOR = 6
-export const WINDOW_WORDS = 2 * LINE_WORDS
+export const WINDOW_WORDS = LINE_WORDS
+/** Of the line with what is owed. */
+export const OWED_WORDS = LINE_WORDS
 
 const MM = 0
 const START = 1
@@ -46,7 +50,6 @@ const ACTOR = 8
 const INDEX = 9
 const BIRTHS = 10
 const OWED = 11
-const OWED_SLOTS = LINE_WORDS
 /** One for each device that a machine can have: a device mirrors an address space once. */
 const MAX_OWED = LINE_WORDS / 2
 
@@ -141,13 +144,13 @@ export function rangeBirths(task: Task, range: NotifierRange): number {
   return task.words[range + BIRTHS] as number
 }
 
-/** Notes that `sub` is owed a second pass with `token`. False when there is no slot left. */
+/** Notes that `sub` is owed a second pass with `token`. False when there is no slot left, or none on this machine. */
 export function rangeOwe(task: Task, range: NotifierRange, sub: Sub, token: number): boolean {
   const { words } = task
   const owed = words[range + OWED] as number
-  if (owed === MAX_OWED) return false
-  words[range + OWED_SLOTS + owed * 2] = sub
-  words[range + OWED_SLOTS + owed * 2 + 1] = token
+  if (owed === MAX_OWED || regionAt(words, 'windows') + regionWords(words, 'windows') <= owedAt(task, range)) return false
+  words[owedAt(task, range) + owed * 2] = sub
+  words[owedAt(task, range) + owed * 2 + 1] = token
   words[range + OWED] = owed + 1
   return true
 }
@@ -158,11 +161,11 @@ export function rangeOwed(task: Task, range: NotifierRange): number {
 }
 
 export function rangeOwedSub(task: Task, range: NotifierRange, i: number): Sub {
-  return task.words[range + OWED_SLOTS + i * 2] as Sub
+  return task.words[owedAt(task, range) + i * 2] as Sub
 }
 
 export function rangeOwedToken(task: Task, range: NotifierRange, i: number): number {
-  return task.words[range + OWED_SLOTS + i * 2 + 1] as number
+  return task.words[owedAt(task, range) + i * 2 + 1] as number
 }
 
 /** Actor that raised the invalidation. */
@@ -199,6 +202,13 @@ export function windowsOf(task: Task, actor: number): NotifierRange[] {
   return Array.from({ length: depth }, (_, i) => windowAt(task, actor, i)).filter(
     (range) => quietLoad(task, range + STATE) === OPEN,
   )
+}
+
+/** Behind the records of all actors. */
+function owedAt(task: Task, range: NotifierRange): WordAt {
+  const first = regionAt(task.words, 'windows')
+  const records = (task.words[ACTOR_COUNT_AT] as number) * WINDOWS_PER_ACTOR
+  return first + records * WINDOW_WORDS + ((range - first) / WINDOW_WORDS) * OWED_WORDS
 }
 
 function windowAt(task: Task, actor: number, depth: number): NotifierRange {

@@ -39,8 +39,8 @@ interface Scene {
   close(): string[]
 }
 
-function scene(answers: Answers): Scene {
-  const { task, other, leftovers } = solo()
+function scene(answers: Answers, devices = 1): Scene {
+  const { task, other, leftovers } = solo({ devices, engines: 0 })
   const cpu1 = other(1)
   const mm = createMm(task, 0)
   const subs = answers.map((_, i) => subscribe(task, mm, 100 + i, 199))
@@ -133,6 +133,16 @@ t.test('the ninth and the tenth find no slot and are finished at once: they lose
   const firsts = tokens.slice(0, 8).map((_, i) => `start ${i}`)
   const seconds = tokens.slice(0, 8).map((token) => `finish ${token}`)
   t.same(calls, [...firsts, 'start 8', 'finish 9', 'start 9', 'finish 10', ...seconds])
+  invalidateRangeEnd(task, range)
+  t.same(close(), [])
+  t.end()
+})
+
+t.test('a machine without devices has no slots: everybody is finished at once', (t) => {
+  const { task, mm, calls, close } = scene([11, 22], 0)
+  const range = rangeInit(task, mm, PAGE, PAGE, NOTIFY.clear)
+  invalidateRangeStart(task, range)
+  t.same(calls, ['start 0', 'finish 11', 'start 1', 'finish 22'])
   invalidateRangeEnd(task, range)
   t.same(close(), [])
   t.end()
