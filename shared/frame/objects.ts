@@ -40,10 +40,14 @@ export interface ObjectKind {
 }
 
 const kinds: ObjectKind[] = []
-const MAX_KINDS = 32
+const MAX_KINDS = 48
 
 /** Declares a kind of object at module level. All workers load the same modules, so they number kinds alike by `id`. */
 export function objectKind(id: number, name: string, words: number): ObjectKind {
+  assert(
+    kinds.every((kind) => kind === undefined || kind.name !== name),
+    `no two kinds of object are called ${name}: they are counted by name`,
+  )
   assert(id < MAX_KINDS && kinds[id] === undefined, `object kind ${id} (${name}) is declared once and below ${MAX_KINDS}`)
   assert(lineAligned(words) <= lineOfClass(CLASS_LINES.length - 1), `a ${name} fits the largest size class`)
   const kind = { id, name, words }

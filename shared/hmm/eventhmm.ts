@@ -42,7 +42,7 @@ const FAULTS = 12
 const LOCK = 13
 const MIRRORS_SEM = 16
 const QUEUE = MIRRORS_SEM + RWSEM_WORDS
-export const HMM_KIND = objectKind(16, 'hmm', QUEUE + WAIT_QUEUE_WORDS)
+export const HMM_KIND = objectKind(16, 'hmm of 2016', QUEUE + WAIT_QUEUE_WORDS)
 
 /** Number of HMM's callbacks among the classic notifiers' (CLASSIC_OPS). */
 export const HMM_NOTIFIER = 63

@@ -12,7 +12,7 @@ import { solo } from '../support/solo.ts'
 
 /** One kind for each size class, and one that shares a class. */
 const LINES = [1, 2, 3, 4, 6, 8, 16, 33, 65, 129, 5]
-const KINDS = LINES.map((lines, i) => objectKind(21 + i, `object of ${lines} lines`, lines * LINE_WORDS))
+const KINDS = LINES.map((lines, i) => objectKind(32 + i, `object of ${lines} lines`, lines * LINE_WORDS))
 const SMALL = KINDS.slice(0, 4)
 
 /** Writes `stamp` over the object. */
