@@ -96,7 +96,11 @@ t.test('a known race says what is to report it', (t) => {
 /** A line is replaced, or put at the end of its block; then this is what the parser says. */
 const MISTAKES: readonly (readonly [from: string, to: string, sentence: string])[] = [
   ['scenario munmap-during-device-read\n', '', 'x.scn: the scenario has no name: the first line is "scenario NAME"'],
-  ['era sequence', 'era events', 'x.scn:3: era events is not there yet; there is: sequence'],
+  [
+    'era sequence',
+    'era later',
+    'x.scn:3: there is no era "later"; there are: events, range-valid, sequence, two-pass, unlocked-timeout',
+  ],
   ['notifier inline', 'notifier late', 'x.scn:4: notifier is inline or dispatcher'],
   ['timeouts off', 'timeouts on', 'x.scn:5: timeouts can only be off'],
   ['device 1 mirror memory=16', 'device 2 mirror', 'x.scn: devices are numbered from 0 without a gap: there is no device 1'],
