@@ -64,7 +64,7 @@ const SEARCH: Effort = { steps: 300_000, fewest: 24, most: 1000 }
 /** Operations that count as the last few. */
 const FEW = 8
 /** Fresh finds of the same scenario that the simplest is chosen from, for each depth. */
-const FRESH = 4
+const FRESH = 2
 /** How many operations of each thread may be enough. */
 const LAST = [1, 2, 3, 5]
 
