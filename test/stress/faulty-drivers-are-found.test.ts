@@ -30,7 +30,7 @@ for (const { driver, oracles } of MISTAKES) {
     t.match(found.message, /device \d.* [A-Z]\+\d+/, 'the message names device and page')
     t.equal(found.operations?.length, 2, `and both operations: ${found.operations?.join(' / ')}`)
     t.match(found.operations?.[0], /^engine \d, d(read|write|add) of [A-Z]\+\d+/)
-    t.match(found.operations?.[1], /^cpu \d, (madvise|munmap|mprotect|mmap|fork|store|add)/)
+    t.match(found.operations?.[1], /^cpu \d, (madvise|munmap|mprotect|mmap|mremap|fork|exit|store|add)/)
     t.ok(result.seconds < 30, `after ${result.seconds} s`)
   })
 }
