@@ -10,6 +10,9 @@
  * faults, and its service says so. The workers compile what they run in their first thousand schedules or two: these are run
  * first and told apart, as `cold_schedules_per_s`.
  *
+ * Its actors are kept on one core, where the host can do that, as those of each lane of `hmm explore` are: one of them moves at a
+ * time, and waking a core that sleeps costs more than the switch.
+ *
  * The work is checked: each schedule's answers by the scenario's `expect` lines and the audits, then the number of schedules, of
  * their points and of different traces.
  */
@@ -17,10 +20,17 @@ import { fileURLToPath } from 'node:url'
 import { Journal, type JournalEntry } from '../shared/actor/journal.ts'
 import type { Era } from '../shared/hmm/era.ts'
 import { HmmError } from '../shared/seam/error.ts'
-import { type RunReport, Runs } from '../src/explore/runs.ts'
+import { usableCores } from '../src/cores.ts'
+import { type RunReport, Runs, type Stage } from '../src/explore/runs.ts'
 import { type Prepared, prepareActors, prepareScenario } from '../src/explore/subjects.ts'
 import { inEra, parseConcurrent } from '../src/scenario/concurrent.ts'
 import { type BenchResult, ofSamples, relativeTo } from './measure.ts'
+
+/** The last core: the first is where hosts put what interrupts. */
+function onOneCore(): Pick<Stage, 'core'> {
+  const core = usableCores().at(-1)
+  return core === undefined ? {} : { core }
+}
 
 /** The scenario that is explored. */
 export const FIVE_ACTORS = `scenario five-actors
@@ -80,7 +90,7 @@ async function strategyResult(
   warmUp: number,
 ): Promise<BenchResult> {
   const name = `explore/${strategy}`
-  const runs = new Runs(prepared.stage)
+  const runs = new Runs({ ...prepared.stage, ...onOneCore() })
   try {
     const cold = await journalled(runs, name, strategy, warmUp)
     const { report, entries } = await journalled(runs, name, strategy, schedules)
