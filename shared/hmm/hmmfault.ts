@@ -88,7 +88,8 @@ const BAD = 4
  *   -EPERM    an area without VM_READ (the whole array is NONE), or a write asked of one without VM_WRITE
  *   -ENOMEM
  *
- * After an error, but -EAGAIN, the entries from the failing one on are NONE. Before the next try per-page requests are written anew. Caller holds mmap_sem for reading, and still does but for -EAGAIN.
+ * After an error, but -EAGAIN, the entries from the failing one on are NONE. Before the next try per-page requests are written
+ * anew. Caller holds mmap_sem for reading, and still does but for -EAGAIN.
  */
 export function hmmRangeFault(task: Task, range: Range, block: boolean): number {
   const result = walker.run(task, range, true, block)
