@@ -223,7 +223,7 @@ class ConcurrentParser {
       thread.lines.push({ line: place.line, index, op: { op: 'after', label: after[1] as string } })
       return
     }
-    const [, label, line] = /^(?:(\w+):\s*)?(.*)$/.exec(text) as unknown as [string, string | undefined, string]
+    const [, label, line = ''] = /^(?:(\w+):\s*)?(.*)$/.exec(text) ?? []
     if (label !== undefined) {
       if (this.labels.has(label)) place.fail(`there is a label ${label} already`)
       this.labels.set(label, index)
