@@ -9,6 +9,7 @@
 import { LEDGER_WORDS, RENDEZVOUS_WORDS } from '../check/ledger.ts'
 import { createDevice, DEVICE_WORDS, MAX_DEVICES, NO_ENGINE } from '../device/record.ts'
 import { frameRegionWords, MAX_FRAMES } from '../frame/frames.ts'
+import { iommuWords } from '../frame/iommu.ts'
 import { createHeap, HEAP_HEADER_WORDS, shadowWords } from '../frame/objects.ts'
 import { createZeroFrame, createZone, SWAP_ZONE, SYSTEM_ZONE } from '../frame/zones.ts'
 import { DEFAULT_ERA, type Era, eraNumber } from '../hmm/era.ts'
@@ -137,7 +138,7 @@ export function layMachine(
   const engines = enginesOf(config)
   for (let i = 0; i < config.devices; i++) {
     const engine = i < engines ? firstEngine + i : NO_ENGINE
-    createDevice(task, i, { driver: i, engine, service: firstEngine + engines + i, zone: i + 1 })
+    createDevice(task, i, { driver: i, engine, service: firstEngine + engines + i, zone: i + 1, ioPages: ioPagesOf(config) })
   }
   return { buffer, task }
 }
@@ -192,6 +193,14 @@ function isLarge(config: MachineConfig): boolean {
   return config.bytes >= LARGE_BYTES
 }
 
+const FEW_IO_PAGES = 128
+const MANY_IO_PAGES = 65536
+
+/** A device can have every page of a machine mapped, up to a bound. */
+function ioPagesOf(config: MachineConfig): number {
+  return isLarge(config) ? Math.min(MANY_IO_PAGES, Math.floor(config.bytes / (PAGE_WORDS * WORD_BYTES))) : FEW_IO_PAGES
+}
+
 function planRegions(config: MachineConfig, actors: number): { sizes: RegionSizes; frames: number } {
   const total = config.bytes / WORD_BYTES
   const large = isLarge(config)
@@ -200,6 +209,7 @@ function planRegions(config: MachineConfig, actors: number): { sizes: RegionSize
     windows: actors * WINDOWS_PER_ACTOR * (WINDOW_WORDS + (config.devices > 0 ? OWED_WORDS : 0)),
     slots: config.notifiers * SLOT_WORDS,
     devices: config.devices * DEVICE_WORDS,
+    iommus: config.devices * iommuWords(ioPagesOf(config)),
     locks: LOCK_GRAPH_WORDS,
     scheduler: config.control === undefined ? 0 : schedulerWords(actors),
     stats: actors * COUNTER_WORDS,

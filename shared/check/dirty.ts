@@ -9,6 +9,7 @@
  *
  * Looked at when the machine stands still. Swap slots are the copies that pages are compared with; they are never dirty.
  */
+import { entryFrame } from '../device/entryframe.ts'
 import { instanceMirror, MAX_INSTANCES } from '../device/record.ts'
 import {
   BLOCK_FRAMES,
@@ -23,8 +24,8 @@ import {
   frameSetFlags,
 } from '../frame/frames.ts'
 import { SYSTEM_ZONE, ZERO_FRAME, zoneFrames } from '../frame/zones.ts'
-import { type Mirror, mirrorIsLive, mirrorMm, NO_MIRROR } from '../hmm/mirror.ts'
-import { MIRROR_DIRTY, mirrorPteFrame } from '../hmm/mirrorpte.ts'
+import { type Mirror, mirrorDevice, mirrorIsLive, mirrorMm, NO_MIRROR } from '../hmm/mirror.ts'
+import { MIRROR_DIRTY } from '../hmm/mirrorpte.ts'
 import { PTE_DIRTY, pteFrame, pteMapsFrame } from '../mm/pte.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import { isWindowOpen } from '../notifier/windows.ts'
@@ -41,9 +42,8 @@ export function noteWrites(task: Task): void {
   listen(task, 'cpuTouch', (t, mm, vpn, entry, _generation, write) => {
     if (write === 1) note(t, mm as Mm, vpn, pteFrame(entry))
   })
-  listen(task, 'deviceTouch', (t, _device, mirror, vpn, entry, _generation, write) => {
-    // CPU and mirror entries have their frame in the same bits.
-    if (write === 1) note(t, mirrorMm(t, mirror as Mirror), vpn, pteFrame(entry))
+  listen(task, 'deviceTouch', (t, _device, mirror, vpn, frame, _generation, write) => {
+    if (write === 1) note(t, mirrorMm(t, mirror as Mirror), vpn, frame as Frame)
   })
   listen(task, 'frameCopied', (t, target, source) => {
     if ((frameFlags(t, source as Frame) & FRAME_WRITTEN) !== 0) frameSetFlags(t, target as Frame, FRAME_WRITTEN)
@@ -77,7 +77,9 @@ export function auditDirty(task: Task, mms: readonly Mm[], devices: number): Vio
       if (pteMapsFrame(entry)) acquit(task, suspects, vpn, pteFrame(entry), (entry & PTE_DIRTY) !== 0)
     })
   for (const mirror of liveMirrors(task, devices))
-    eachMirrorEntry(task, mirror, (vpn, pte) => acquit(task, suspects, vpn, mirrorPteFrame(pte), (pte & MIRROR_DIRTY) !== 0))
+    eachMirrorEntry(task, mirror, (vpn, pte) =>
+      acquit(task, suspects, vpn, entryFrame(task, mirrorDevice(task, mirror), pte, false), (pte & MIRROR_DIRTY) !== 0),
+    )
   return [...suspects].map(([frame, where]) => ({
     oracle: 'DIRTY',
     message: `frame ${frame} (${where}) was written since it was declared clean, and is dirty nowhere`,

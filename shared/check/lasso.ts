@@ -58,7 +58,7 @@ function report(task: Task, period: number): never {
   })
 }
 
-const COUNTED: readonly RegionName[] = ['windows', 'slots', 'devices', 'gathers', 'tlbs', 'programs', 'shadow']
+const COUNTED: readonly RegionName[] = ['windows', 'slots', 'devices', 'iommus', 'gathers', 'tlbs', 'programs', 'shadow']
 
 function stateHash(task: Task): number {
   const { words } = task

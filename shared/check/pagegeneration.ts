@@ -5,7 +5,7 @@
  * Looked at before and after each touch, by devices and CPUs alike: an actor that is INSIDE keeps its frames from being
  * freed, so for a correct protocol the two generations cannot differ, however the threads run.
  */
-import { frameFreedBy, frameGeneration } from '../frame/frames.ts'
+import { type Frame, frameFreedBy, frameGeneration } from '../frame/frames.ts'
 import { pteFrame } from '../mm/pte.ts'
 import { actorName } from '../seam/actors.ts'
 import { listen } from '../seam/probe.ts'
@@ -15,17 +15,16 @@ import { violation } from '../seam/violation.ts'
 
 /** Switches the oracle on in this worker. */
 export function checkPageGeneration(task: Task): void {
-  listen(task, 'deviceTouch', (t, device, _mirror, vpn, entry, generation, write) => {
-    // CPU and mirror entries have their frame in the same bits.
-    if (frameGeneration(t, pteFrame(entry)) !== generation) stale(t, `device ${device}`, device, vpn, entry, write === 1)
+  listen(task, 'deviceTouch', (t, device, _mirror, vpn, frame, generation, write) => {
+    if (frameGeneration(t, frame as Frame) !== generation) stale(t, `device ${device}`, device, vpn, frame as Frame, write === 1)
   })
   listen(task, 'cpuTouch', (t, _mm, vpn, entry, generation, write) => {
-    if (frameGeneration(t, pteFrame(entry)) !== generation) stale(t, actorName(t.words, t.id), null, vpn, entry, write === 1)
+    const frame = pteFrame(entry)
+    if (frameGeneration(t, frame) !== generation) stale(t, actorName(t.words, t.id), null, vpn, frame, write === 1)
   })
 }
 
-function stale(task: Task, who: string, device: number | null, vpn: number, entry: number, write: boolean): never {
-  const frame = pteFrame(entry)
+function stale(task: Task, who: string, device: number | null, vpn: number, frame: Frame, write: boolean): never {
   const page = vpn >>> 0
   const freed = frameFreedBy(task, frame)
   const access = describeActor(task.words, task.id)

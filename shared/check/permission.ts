@@ -5,8 +5,9 @@
  * Looked at whenever a device writes. The device is INSIDE, so an invalidation that takes the right away cannot get past
  * its callback meanwhile: a read-only CPU entry outside any window is a write that no protocol step allows.
  */
+import { FRAME_DEVICE, type Frame, frameFlags } from '../frame/frames.ts'
 import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
-import { MIRROR_VALID_DEV, type MirrorPte, mirrorPteFrame } from '../hmm/mirrorpte.ts'
+import { cpuEntry } from '../mm/cpuentry.ts'
 import { isMigrationEntry, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
 import { isWindowOpen } from '../notifier/windows.ts'
 import { listen } from '../seam/probe.ts'
@@ -14,18 +15,17 @@ import { ACTOR_COUNT_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
 import { describeActor, lastChangeOf, pageName } from '../seam/trace.ts'
 import { violation } from '../seam/violation.ts'
-import { cpuEntry } from './cpuentry.ts'
 
 /** Switches the oracle on in this worker. */
 export function checkPermission(task: Task): void {
-  listen(task, 'deviceTouch', (t, device, mirrorAt, vpn, entry, _generation, write) => {
+  listen(task, 'deviceTouch', (t, device, mirrorAt, vpn, frame, _generation, write) => {
     if (write !== 1) return
     const mm = mirrorMm(t, mirrorAt as Mirror)
     const page = vpn >>> 0
-    if (mayWrite(cpuEntry(t, mm, page), entry)) return
+    if (mayWrite(t, cpuEntry(t, mm, page), frame as Frame)) return
     if (isWindowOpen(t, mm, page, t.words[ACTOR_COUNT_AT] as number)) return
     // The window may have closed, and the entry come back, between the two looks: only what is still so is a finding.
-    if (mayWrite(cpuEntry(t, mm, page), entry)) return
+    if (mayWrite(t, cpuEntry(t, mm, page), frame as Frame)) return
     const access = describeActor(t.words, t.id)
     const change = lastChangeOf(t.words, page)
     const how = change === null ? access : `${access}; changed last by ${change}`
@@ -35,12 +35,12 @@ export function checkPermission(task: Task): void {
 }
 
 /**
- * May a device write through `mirrorEntry` while the CPU has `entry`? Also a page of its own memory on its way home: the driver,
- * which ignores its own invalidation, takes the entry away before it copies.
+ * May a device write `frame` while the CPU has `entry`? Also a page of its own memory on its way home: the driver, which ignores its
+ * own invalidation, takes the entry away before it copies.
  */
-function mayWrite(entry: number, mirrorEntry: number): boolean {
+function mayWrite(task: Task, entry: number, frame: Frame): boolean {
   if (!pteWritable(entry)) return false
   if (ptePresent(entry) || pteKind(entry) === PTE_KIND.devicePrivate) return true
-  const own = (mirrorEntry & MIRROR_VALID_DEV) !== 0
-  return own && isMigrationEntry(entry) && pteFrame(entry) === mirrorPteFrame(mirrorEntry as MirrorPte)
+  const own = (frameFlags(task, frame) & FRAME_DEVICE) !== 0
+  return own && isMigrationEntry(entry) && pteFrame(entry) === frame
 }

@@ -33,9 +33,8 @@ export function checkSecrecy(task: Task): void {
   listen(task, 'cpuTouch', (t, _mm, vpn, entry) => {
     if (isUninitialised(t, pteFrame(entry))) leaked(t, actorName(t.words, t.id), null, vpn, pteFrame(entry))
   })
-  listen(task, 'deviceTouch', (t, device, _mirror, vpn, entry) => {
-    // CPU and mirror entries have their frame in the same bits.
-    if (isUninitialised(t, pteFrame(entry))) leaked(t, `device ${device}`, device, vpn, pteFrame(entry))
+  listen(task, 'deviceTouch', (t, device, _mirror, vpn, frame) => {
+    if (isUninitialised(t, frame as Frame)) leaked(t, `device ${device}`, device, vpn, frame as Frame)
   })
 }
 

@@ -3,16 +3,18 @@
  * the same frame, and not more rights. Looked at when the machine stands still, over every mirror of every device.
  */
 
+import { entryFrame } from '../device/entryframe.ts'
 import { instanceMirror, MAX_INSTANCES } from '../device/record.ts'
+import { NO_FRAME } from '../frame/frames.ts'
 import { type Directory, directoryEntryAt, pdeDirectory } from '../hmm/directory.ts'
 import { DIRECTORY_ENTRIES } from '../hmm/geometry.ts'
 import { MIRROR_GEOMETRY, type Mirror, mirrorIsLive, mirrorMm, mirrorRoot, NO_MIRROR } from '../hmm/mirror.ts'
-import { type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
+import { type MirrorPte, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
+import { cpuEntry } from '../mm/cpuentry.ts'
 import { isDevicePrivate, isExclusive, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
 import type { Task } from '../seam/task.ts'
 import { pageName } from '../seam/trace.ts'
 import type { Violation } from '../seam/violation.ts'
-import { cpuEntry } from './cpuentry.ts'
 
 /** Every entry of every mirror of devices 0 to `devices` - 1 that is more than the CPU has. The machine stands still. */
 export function checkSubset(task: Task, devices: number): Violation[] {
@@ -55,10 +57,11 @@ function checkMirror(task: Task, device: number, mirror: Mirror, found: Violatio
     const entry = cpuEntry(task, mm, vpn)
     // A page taken exclusively is the device's alone: the CPU's entry names it without mapping it.
     const mapped = ptePresent(entry) || isDevicePrivate(entry) || isExclusive(entry)
+    const frame = entryFrame(task, device, pte, mirrorWritable(pte))
     const problem = !mapped
       ? 'which the CPU does not map'
-      : pteFrame(entry) !== mirrorPteFrame(pte)
-        ? `at frame ${mirrorPteFrame(pte)}, while the CPU has frame ${pteFrame(entry)}`
+      : pteFrame(entry) !== frame
+        ? `${frame === NO_FRAME ? 'through an I/O page that is not mapped' : `at frame ${frame}`}, while the CPU has frame ${pteFrame(entry)}`
         : mirrorWritable(pte) && !pteWritable(entry)
           ? 'for writing, while the CPU may only read it'
           : null

@@ -5,6 +5,7 @@
  */
 import { type Frame, frameData, NO_FRAME } from '../frame/frames.ts'
 import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
+import { cpuEntry } from '../mm/cpuentry.ts'
 import { NO_FILE, peekCached } from '../mm/file.ts'
 import { hugeStart, vmaIsHugetlb } from '../mm/huge.ts'
 import { mmVmas } from '../mm/mm.ts'
@@ -18,7 +19,6 @@ import type { Task } from '../seam/task.ts'
 import { pageName } from '../seam/trace.ts'
 import type { Violation } from '../seam/violation.ts'
 import { intervalFirst } from '../sync/intervaltree.ts'
-import { cpuEntry } from './cpuentry.ts'
 import { ledgerAt } from './ledger.ts'
 
 /** Pages whose adds are audited: ledger word `first` counts page `vpn`, and so on for `pages` pages. */

@@ -22,7 +22,7 @@ import {
   NO_MIRROR,
 } from '../hmm/mirror.ts'
 import { type FaultEvent, hmmMirrorFault } from '../hmm/mirrorfault.ts'
-import { MIRROR_WRITE, type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
+import { MIRROR_WRITE, type MirrorPte, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
 import {
   mirrorDiscard,
   mirrorIterator,
@@ -31,7 +31,7 @@ import {
   mirrorPeekGeneration,
   mirrorRestrict,
 } from '../hmm/mirrortable.ts'
-import { mirrorPublish, mirrorWithdraw } from '../hmm/mirrorupdate.ts'
+import { hmmMirrorRangeDiscard, mirrorPublish, mirrorWithdraw } from '../hmm/mirrorupdate.ts'
 import { protocolOf } from '../hmm/protocol.ts'
 import { PAGE_WORDS, type WordAt } from '../memory/words.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
@@ -46,6 +46,7 @@ import { ringPublish, ringReserve } from '../sync/ring.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
 import type { Driver } from './contract.ts'
 import { finishDeviceFlush, flushDeviceTlb, isFlushing, startDeviceFlush } from './devicetlb.ts'
+import { touchedFrame } from './entryframe.ts'
 import { RangeContext } from './rangecontext.ts'
 import { deviceWord, getMirrorOf, workRing } from './record.ts'
 import { deviceLeave } from './registration.ts'
@@ -159,7 +160,11 @@ export class DeviceContext extends RangeContext {
    * faults. Update lock held.
    */
   discard(mirror: Mirror, start: number, last: number): void {
-    if (mirrorDiscard(this.task, mirror, start, last) > 0) flushDeviceTlb(this.task, this.device)
+    const { task } = this
+    if (this.era === 'events') {
+      if (mirrorWithdraw(task, mirror, start, last + 1, 0) > 0) this.flushTlb()
+      hmmMirrorRangeDiscard(task, mirror, start, last)
+    } else if (mirrorDiscard(task, mirror, start, last) > 0) this.flushTlb()
   }
 
   /* ---- events (era events) ---- */
@@ -294,7 +299,8 @@ export class DeviceContext extends RangeContext {
   private touch(mirror: Mirror, iterator: MirrorIterator, vpn: number, pte: MirrorPte, write: boolean): WordAt {
     assertMirrorLocked(this.task, mirror)
     const generation = mirrorPeekGeneration(this.task, iterator, vpn)
-    probe(this.task, PROBE.deviceTouch, this.device, mirror, vpn, pte, generation, write ? 1 : 0)
-    return frameData(this.task, mirrorPteFrame(pte))
+    const frame = touchedFrame(this.task, this.device, vpn, pte, write)
+    probe(this.task, PROBE.deviceTouch, this.device, mirror, vpn, frame, generation, write ? 1 : 0)
+    return frameData(this.task, frame)
   }
 }

@@ -77,6 +77,12 @@ export interface IoctlResult {
 export interface Driver {
   /** Family name, as it appears in reports and after `device D` in scenarios. */
   readonly name: string
+  /**
+   * Era events: the device reaches memory by addresses of its bus (hmm_device.dev). HMM then maps what it fills, the mirror's entries are
+   * DMA entries (hmmPteDmaAddr), and HMM unmaps them when an event takes them away, after update(). In the other eras a driver maps
+   * with dev.dma.
+   */
+  readonly behindIommu?: boolean
   /** Called once per (device, address space), after the subscription is there. 0, or a negative errno to refuse. */
   attach?(dev: DeviceContext, mirror: Mirror): number
   /** Called last for a mirror: nothing is mapped, and no callback, fault or ioctl on it runs any more. */

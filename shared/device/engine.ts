@@ -4,16 +4,16 @@
  *     INSIDE
  *     device flush generation: drop the TLB if it moved on
  *     instance register -> mirror -> TLB, or a lock-free walk of its table (inside an rcu section)
- *     rights suffice?  touch the bytes
+ *     rights suffice?  what the IOMMU says, if the entry is a page of the bus; touch the bytes
  *     OUTSIDE
  *     they do not:  a fault (device/contexts.ts), and another try after the replay
  *
  * The engine takes no lock. It waits only for its command ring, its replay word and halt. A write sets the entry's DIRTY
  * bit by compare-and-exchange before it touches the page, so that a driver that takes the entry away finds it.
  */
-import { frameData, frameGenerationQuiet } from '../frame/frames.ts'
+import { type Frame, frameData, frameGenerationQuiet, NO_FRAME } from '../frame/frames.ts'
 import { type Mirror, mirrorRoot, mirrorShown, NO_MIRROR } from '../hmm/mirror.ts'
-import { MIRROR_DIRTY, MIRROR_WRITE, type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
+import { MIRROR_DIRTY, MIRROR_WRITE, type MirrorPte, mirrorValid, mirrorWritable } from '../hmm/mirrorpte.ts'
 import { generationOfEntry, mirrorWalk } from '../hmm/mirrortable.ts'
 import { EFAULT } from '../memory/errno.ts'
 import { PAGE_WORDS, type WordAt } from '../memory/words.ts'
@@ -24,6 +24,7 @@ import { get } from '../seam/plain.ts'
 import { PROBE, probe } from '../seam/probe.ts'
 import type { Task } from '../seam/task.ts'
 import { rcuReadLock, rcuReadUnlock } from '../sync/rcu.ts'
+import { entryFrame, touchedFrame } from './entryframe.ts'
 import { flushGenerationAt, instanceMirror } from './record.ts'
 
 /** What an access does to its word or page. */
@@ -76,23 +77,25 @@ export function tryAccess(
     return -EFAULT // the context is gone
   }
   let slot = tlbFind(task, mirror, vpn)
-  if (slot === 0 || (write && !mirrorWritable(tlbEntry(task, slot) as MirrorPte))) slot = walkTable(task, mirror, vpn, write)
+  if (slot === 0 || (write && !mirrorWritable(tlbEntry(task, slot) as MirrorPte)))
+    slot = walkTable(task, device, mirror, vpn, write)
   if (slot === 0) {
     leaveInside(task)
     return NO_TRANSLATION
   }
   const pte = tlbEntry(task, slot) as MirrorPte
   const generation = tlbFrameGeneration(task, slot)
-  probe(task, PROBE.deviceTouch, device, mirror, vpn, pte, generation, write ? 1 : 0)
-  touchBytes(task, frameData(task, mirrorPteFrame(pte)), word, touch, low, high)
+  const frame = touchedFrame(task, device, vpn, pte, write)
+  probe(task, PROBE.deviceTouch, device, mirror, vpn, frame, generation, write ? 1 : 0)
+  touchBytes(task, frameData(task, frame), word, touch, low, high)
   if (touch === TOUCH.add) probe(task, PROBE.added, mirror, vpn, word, low, 1, value)
-  probe(task, PROBE.deviceTouch, device, mirror, vpn, pte, generation, write ? 1 : 0)
+  probe(task, PROBE.deviceTouch, device, mirror, vpn, frame, generation, write ? 1 : 0)
   leaveInside(task)
   return 0
 }
 
 /** Fills the TLB from the mirror table. Returns the slot, or 0. INSIDE. */
-function walkTable(task: Task, mirror: Mirror, vpn: number, write: boolean): WordAt {
+function walkTable(task: Task, device: number, mirror: Mirror, vpn: number, write: boolean): WordAt {
   rcuReadLock(task)
   const at = mirrorWalk(task, mirrorRoot(task, mirror), vpn)
   const shown = mirrorShown(task, mirror, write)
@@ -104,12 +107,17 @@ function walkTable(task: Task, mirror: Mirror, vpn: number, write: boolean): Wor
     if (marked !== pte && atomicCas(task, at, pte, marked) !== pte) continue
     // Cached without WRITE by a read: a later write walks again and leaves its DIRTY bit.
     const cached = write ? marked : marked & ~MIRROR_WRITE
-    const generation = task.checked ? get(task, generationOfEntry(at)) : frameGenerationQuiet(task, mirrorPteFrame(pte))
+    const generation = task.checked ? get(task, generationOfEntry(at)) : generationNow(task, entryFrame(task, device, pte, write))
     slot = tlbFill(task, mirror, vpn, cached, generation)
     break
   }
   rcuReadUnlock(task)
   return slot
+}
+
+/** Nobody checks it. */
+function generationNow(task: Task, frame: Frame): number {
+  return frame === NO_FRAME ? 0 : frameGenerationQuiet(task, frame)
 }
 
 function touchBytes(task: Task, page: WordAt, word: number, touch: number, low: number, high: number): void {

@@ -14,11 +14,11 @@
  *   FLUSH_GEN   bumped by every device TLB flush. Behind it FLUSHES: flushes begun and not ended (device/devicetlb.ts). Atomic.
  *   REPLAY      bumped when the service has handled faults: the engine's waiting accesses try again. Atomic.
  *   STAMP       faults the engine has raised: their age. Private to the engine.
- *   contexts    accesses in flight (device/contexts.ts). Behind them the device's IOMMU (frame/iommu.ts).
+ *   contexts    accesses in flight (device/contexts.ts).
  *   driver's    words of the driver for the device as a whole; guarded by whatever rule the driver states.
  */
 
-import { IOMMU_WORDS, type Iommu } from '../frame/iommu.ts'
+import { createIommu, type Iommu, iommuWords } from '../frame/iommu.ts'
 import { type Mirror, mirrorGetUnlessGone, mirrorMm, NO_MIRROR } from '../hmm/mirror.ts'
 import { regionAt, regionWords } from '../memory/regions.ts'
 import type { WordAt } from '../memory/words.ts'
@@ -54,8 +54,7 @@ const CONTEXTS_AT = DRIVER_WORDS_AT + DEVICE_DRIVER_WORDS
 /** Accesses an engine has in flight at once: one fault of each can wait in the fault buffer. */
 export const CONTEXTS = 64
 export const CONTEXT_WORDS = 8
-const IOMMU_AT = CONTEXTS_AT + CONTEXTS * CONTEXT_WORDS
-const RINGS_AT = IOMMU_AT + IOMMU_WORDS
+const RINGS_AT = CONTEXTS_AT + CONTEXTS * CONTEXT_WORDS
 
 /** Fault buffer: 64 entries, as small GPUs have per context group; a fault that finds it full is raised again after a replay. */
 export const FAULT_SLOTS = 64
@@ -89,7 +88,7 @@ export function deviceCount(task: Task): number {
 export function createDevice(
   task: Task,
   device: number,
-  options: { driver: number; engine: number; service: number; zone: number },
+  options: { driver: number; engine: number; service: number; zone: number; ioPages: number },
 ): void {
   const at = deviceAt(task, device)
   task.words.fill(0, at, at + DEVICE_WORDS)
@@ -97,6 +96,7 @@ export function createDevice(
   task.words[at + ENGINE] = options.engine
   task.words[at + SERVICE] = options.service
   task.words[at + ZONE] = options.zone
+  createIommu(task, iommuAt(task, device, options.ioPages), options.ioPages)
   let ring = at + RINGS_AT
   task.words[at + FAULT_RING] = createRing(task, ring, { slots: FAULT_SLOTS, slotWords: FAULT_WORDS, consumer: options.service })
   ring += FAULT_RING_WORDS
@@ -152,8 +152,14 @@ export function replayAt(task: Task, device: number): WordAt {
   return deviceAt(task, device) + REPLAY
 }
 
+/** The table by which the device reaches memory, if it does so by I/O page numbers. */
 export function deviceIommu(task: Task, device: number): Iommu {
-  return (deviceAt(task, device) + IOMMU_AT) as Iommu
+  return iommuAt(task, device, regionWords(task.words, 'iommus') / deviceCount(task) - iommuWords(0))
+}
+
+/** The tables lie side by side in a region of their own: they are as large as the machine. */
+function iommuAt(task: Task, device: number, pages: number): Iommu {
+  return (regionAt(task.words, 'iommus') + device * iommuWords(pages)) as Iommu
 }
 
 export function contextAt(task: Task, device: number, context: number): WordAt {

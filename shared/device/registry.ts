@@ -24,7 +24,7 @@ import { ViolationSignal } from '../seam/violation.ts'
 import { DeviceContext } from './context.ts'
 import type { DeviceFault, Driver, IoctlRequest, IoctlResult, WorkItem } from './contract.ts'
 import { forgetUnmapped } from './keeper.ts'
-import { deviceZone, getMirrorOf } from './record.ts'
+import { deviceIommu, deviceZone, getMirrorOf } from './record.ts'
 
 /** A driver as the runtime calls it: every call present, errors named. */
 export interface BoundDriver {
@@ -61,6 +61,7 @@ function registerUpdate(task: Task, dev: DeviceContext, driver: Driver): void {
     throw new HmmError('HMM_ERR_DRIVER', `driver ${driver.name} has no update(): era events calls that instead of invalidate()`)
   const guard = <R>(call: string, run: () => R): R => guarded(driver, dev, call, run)
   registerMirrorOps(task, dev.device, {
+    iommu: driver.behindIommu === true ? deviceIommu(task, dev.device) : null,
     update: (_task, mirror, event) => guard('update', () => update.call(driver, dev, mirror, event)),
     ...(copyToDevice === undefined
       ? {}

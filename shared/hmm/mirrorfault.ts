@@ -4,7 +4,7 @@
  *
  *     checks; mmap_sem for reading; the area; the end is cut to the area's
  *     again:  on the list of faults, when no invalidation overlaps           hmm/activefault.ts
- *             for each table: must it give way? read the CPU's entries, fill the mirror's
+ *             for each table: must it give way? read the CPU's entries, fill the mirror's; map them, behind an IOMMU
  *             must it give way? update()
  *             off the list
  *             an entry was missing: CPU faults, page by page; again
@@ -17,7 +17,7 @@
  *   -EFAULT     no area there, or one starts only later (`event.end` is cut to its start: the hole); it may not be read; a page
  *               cannot be had
  *   -EACCES     a write fault, and the area may not be written
- *   -ENOMEM     memory for a table, or a page, is out
+ *   -ENOMEM     memory for a table, or a page, is out; the IOMMU maps no more
  *   what update(), or copyToDevice(), returned; the mirror is dead then
  *
  * (-EBUSY, for a CPU fault that gave up mmap_sem, does not come: handleFault keeps it. Of a 2 MiB entry the pages asked for are
@@ -56,6 +56,7 @@ import { HMM_COPY_TO_DEVICE, HMM_DEVICE_WRITE_FAULT, type HmmEvent, hmmEventInit
 import { type Hmm, NO_HMM } from './eventhmm.ts'
 import type { MirrorIterator } from './iterator.ts'
 import { type Mirror, mirrorDevice, mirrorEventHmm, mirrorIsLive, mirrorMm } from './mirror.ts'
+import { mirrorDmaMap } from './mirrordma.ts'
 import { MIRROR_WRITE, type MirrorPte, mirrorPteFromDevice, mirrorPteFromFrame } from './mirrorpte.ts'
 import { mirrorIterator, mirrorMerge } from './mirrortable.ts'
 import { callUpdate, hmmMirrorKill } from './update.ts'
@@ -171,7 +172,7 @@ function fill(task: Task, mirror: Mirror, fault: ActiveFault, event: HmmEvent): 
     const last = Math.min(event.end, hugeStart(vpn) + ENTRIES) - 1
     if (mustBackOff(task, fault)) result = -EAGAIN
     else if (!readEntries(task, mirror, vpn, last, write)) result = -ENOENT
-    else result = fillTable(task, mirror, iterator, vpn, last)
+    else result = fillTable(task, mirror, iterator, vpn, last) || mirrorDmaMap(task, mirror, iterator, vpn, last + 1)
     vpn = last + 1
   }
   iterator.finish()

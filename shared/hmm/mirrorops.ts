@@ -10,12 +10,15 @@
  *   release           who kills the mirror: a failing update, detach,    the list of mirrors, for writing
  *                     the end of the address space
  */
+import type { Iommu } from '../frame/iommu.ts'
 import { type OpKey, opKey } from '../seam/optable.ts'
 import type { Task } from '../seam/task.ts'
 import type { HmmEvent } from './event.ts'
 import type { Mirror } from './mirror.ts'
 
 export interface MirrorOps {
+  /** The device reaches memory through it, and HMM maps what it fills (hmm_device.dev, 2016); null: it is given page frames. */
+  readonly iommu: Iommu | null
   /** Makes the device agree with the event before it returns. 0, -ENOMEM or -EIO; -EAGAIN where the event is not blockable. */
   update(task: Task, mirror: Mirror, event: HmmEvent): number
   /** Copies pages to the device's memory (hmm/copydevice.ts). 0, -ENOMEM or -EIO. */

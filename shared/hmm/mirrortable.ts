@@ -51,12 +51,13 @@ export function mirrorFill(
   generation: number,
 ): boolean {
   assertMirrorLocked(task, mirror)
-  return fillWith(task, mirror, iterator, vpn, pte, generation, KEPT)
+  return fillWith(task, mirror, iterator, vpn, pte, generation, KEPT, 0)
 }
 
 /**
  * As mirrorFill, where HMM fills the table and faults on the same page may do so at once (era events): what another one found for
- * the same frame is kept, a right to write as well. No update lock; the caller's fault is on the list (hmm/activefault.ts).
+ * the same frame is kept, a right to write as well, and so is a mapping for DMA: as long as there is one, it is of this frame. No
+ * update lock; the caller's fault is on the list (hmm/activefault.ts).
  */
 export function mirrorMerge(
   task: Task,
@@ -66,7 +67,7 @@ export function mirrorMerge(
   pte: MirrorPte,
   generation: number,
 ): boolean {
-  return fillWith(task, mirror, iterator, vpn, pte, generation, KEPT | MIRROR_WRITE)
+  return fillWith(task, mirror, iterator, vpn, pte, generation, KEPT | MIRROR_WRITE, MIRROR_VALID_DMA)
 }
 
 function fillWith(
@@ -77,22 +78,27 @@ function fillWith(
   pte: MirrorPte,
   generation: number,
   keep: number,
+  keptKind: number,
 ): boolean {
   const at = iterator.populate(vpn)
   if (at === 0) return false
   iterator.lockLeaf()
-  const added = fillEntry(task, at, pte, generation, keep)
+  const added = fillEntry(task, at, pte, generation, keep, keptKind)
   probe(task, PROBE.mirrorInstall, mirrorDevice(task, mirror), mirror, vpn, pte, generation)
   iterator.unlockLeaf()
   iterator.countValid(added)
   return true
 }
 
-/** Returns the change in valid entries. Directory lock held. */
-function fillEntry(task: Task, at: WordAt, pte: MirrorPte, generation: number, keep: number): number {
+/** Returns the change in valid entries. An entry of `keptKind` stays and is given no more than the right to write. Directory lock held. */
+function fillEntry(task: Task, at: WordAt, pte: MirrorPte, generation: number, keep: number, keptKind: number): number {
   put(task, generationOfEntry(at), generation)
   for (;;) {
     const before = atomicLoad(task, at) as MirrorPte
+    if ((before & keptKind) !== 0) {
+      if (atomicCas(task, at, before, before | (pte & MIRROR_WRITE)) === before) return 0
+      continue
+    }
     // DIRTY belongs to the page it was set for: it stays only while the entry names the same one, as the same kind.
     const kept = mirrorValid(before) && ((before ^ pte) & NAMED) === 0 ? before & keep : 0
     if (atomicCas(task, at, before, pte | kept) === before) return (mirrorValid(pte) ? 1 : 0) - (mirrorValid(before) ? 1 : 0)

@@ -7,7 +7,7 @@
 import type { Task } from './task.ts'
 
 export const PROBE = {
-  /** A device is about to touch a frame, or has just done so: (device, mirror, vpn, entry, generation, write). */
+  /** A device is about to touch a frame, or has just done so: (device, mirror, vpn, frame, generation, write). */
   deviceTouch: 0,
   /** A device is given a mirror entry: (device, mirror, vpn, entry). Caller holds the directory lock. */
   mirrorInstall: 1,

@@ -8,7 +8,7 @@ import { deviceIommu } from '../../shared/device/record.ts'
 import { boundDriver } from '../../shared/device/registry.ts'
 import svm, { SVM_FORMAT } from '../../shared/drivers/svm.ts'
 import { FRAME_DIRTY, frameClearFlags, frameFlags, frameTryLock, frameUnlock, NO_FRAME } from '../../shared/frame/frames.ts'
-import { DMA, IO_PAGES, iommuMap, iommuMappings, iommuTranslate, iommuUnmap } from '../../shared/frame/iommu.ts'
+import { DMA, iommuMap, iommuMappings, iommuPages, iommuTranslate, iommuUnmap } from '../../shared/frame/iommu.ts'
 import type { Era } from '../../shared/hmm/era.ts'
 import type { Mirror } from '../../shared/hmm/mirror.ts'
 import { ERAS_THERE } from '../../shared/hmm/protocol.ts'
@@ -159,9 +159,10 @@ t.test('the table of the IOMMU is full: -EFAULT as well', (t) => {
   const made = scene()
   const iommu = deviceIommu(made.task, 0)
   const frame = frameOf(made.task, made.mm, A)
-  const taken = Array.from({ length: IO_PAGES - 2 }, () => iommuMap(made.task, iommu, frame, DMA.toDevice))
+  const room = iommuPages(made.task, iommu) - 2
+  const taken = Array.from({ length: room }, () => iommuMap(made.task, iommu, frame, DMA.toDevice))
   t.equal(made.mapRange(), -EFAULT)
-  t.equal(made.dev.dma.mappings, IO_PAGES - 2)
+  t.equal(made.dev.dma.mappings, room)
   for (const page of taken) iommuUnmap(made.task, iommu, page, frame, DMA.toDevice)
   t.same(made.close(), [])
   t.end()

@@ -3,10 +3,10 @@
  * every access is checked against the page's generation.
  */
 import t from 'tap'
-import { cpuEntry } from '../../shared/check/cpuentry.ts'
 import { frameGet } from '../../shared/frame/frames.ts'
 import { framePut } from '../../shared/frame/zones.ts'
 import { userAdd, userLoad } from '../../shared/mm/access.ts'
+import { cpuEntry } from '../../shared/mm/cpuentry.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { fork } from '../../shared/mm/fork.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'

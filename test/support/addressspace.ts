@@ -10,13 +10,14 @@
  *     munmap(task, mm, A, 4)
  *     watcher.take()                                      // ['unmap 0..3']
  */
-import { cpuEntry } from '../../shared/check/cpuentry.ts'
+
 import { auditFrames } from '../../shared/check/references.ts'
 import type { Frame } from '../../shared/frame/frames.ts'
 import { allocObject, freeObject, kindById, type ObjectKind } from '../../shared/frame/objects.ts'
 import { frameAlloc, framePut, HUGE_ORDER, SYSTEM_ZONE, ZERO_FRAME } from '../../shared/frame/zones.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import { ACCESS, accessValue, userLoad, userStore } from '../../shared/mm/access.ts'
+import { cpuEntry } from '../../shared/mm/cpuentry.ts'
 import { createFile, type File, filePut, NO_FILE } from '../../shared/mm/file.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { createMm, mmVmas } from '../../shared/mm/mm.ts'

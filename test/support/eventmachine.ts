@@ -40,6 +40,8 @@ export interface Manners {
   readonly look?: (event: HmmEvent, dev: DeviceContext, mirror: Mirror) => string
   /** With memory of its own: answers of copyToDevice() and copyFromDevice(), or a frame number -1 for pages they leave out. */
   readonly copies?: { readonly to?: number; readonly from?: number; readonly loses?: boolean }
+  /** HMM maps for the device what it fills. */
+  readonly behindIommu?: boolean
   readonly onRelease?: (dev: DeviceContext, mirror: Mirror) => void
 }
 
@@ -101,10 +103,11 @@ export function eventMachine(manners: readonly Manners[] = [{}], options: SoloOp
   }
 }
 
-function noting({ answer, look, onRelease, copies }: Manners, device: number, notes: string[]): Driver {
+function noting({ answer, look, onRelease, copies, behindIommu = false }: Manners, device: number, notes: string[]): Driver {
   return {
     ...(copies === undefined ? {} : copying(copies)),
     name: `device ${device}`,
+    behindIommu,
     invalidate: () => true,
     update(dev, mirror, event) {
       const page = (vpn: number) => (vpn === VM_END - 1 ? 'end' : `${vpn - A}`)

@@ -58,6 +58,11 @@ export function everyPreemption(make: () => Encounter): number {
   }
 }
 
+/** Also inside a driver, whose errors come wrapped. */
+function wouldSleep(thrown: unknown): boolean {
+  return thrown instanceof WouldSleep || (thrown instanceof Error && wouldSleep(thrown.cause))
+}
+
 /** `too short`: `first` was done, or asleep, before its access number `at`. */
 function runOne(encounter: Encounter, at: number): 'ran' | 'blocked' | 'too short' {
   const { first, second } = encounter
@@ -77,7 +82,7 @@ function runOne(encounter: Encounter, at: number): 'ran' | 'blocked' | 'too shor
   try {
     encounter.run()
   } catch (thrown) {
-    if (!(thrown instanceof WouldSleep)) throw thrown
+    if (!wouldSleep(thrown)) throw thrown
     return interrupted ? 'blocked' : 'too short'
   }
   for (const task of [first, second]) Object.defineProperty(task, 'gate', { configurable: true, writable: true, value: 0 })

@@ -9,7 +9,7 @@
  *     r.see()                               // ['V', '-', 'VW'], each with the frame that the CPU has there
  *     r.end()                               // [] when everything was returned
  */
-import { cpuEntry } from '../../shared/check/cpuentry.ts'
+
 import { attachDevice, detachDevice } from '../../shared/device/attach.ts'
 import type { Driver } from '../../shared/device/contract.ts'
 import type { PfnFormat } from '../../shared/hmm/encoding.ts'
@@ -33,6 +33,7 @@ import {
   rangeRequest,
 } from '../../shared/hmm/range.ts'
 import { RANGE_STATE, rangeState } from '../../shared/hmm/rangestate.ts'
+import { cpuEntry } from '../../shared/mm/cpuentry.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { pteFrame } from '../../shared/mm/pte.ts'
 import { findVma, vmaSetFlags } from '../../shared/mm/vma.ts'
