@@ -12,8 +12,10 @@
  *     copyToDevice or copyFromDevice returns   what follows
  *     0                                        pages that it left out (-1) stay where they are; one that should have come home is
  *                                              lost: SIGBUS
- *     -ENOMEM, -EIO                            nothing moves, and the mirror is killed. Its pages in device memory are lost: who
- *                                              touches one gets SIGBUS from then on (2016: a poisonous entry)
+ *     -ENOMEM, -EIO                            nothing moves, and the mirror is killed. Its pages in device memory are lost
+ *
+ * A page is found to be lost when a CPU touches it: its entry becomes poisonous, in every process that has it, and from then on
+ * every touch is SIGBUS; the frame in the device's memory is given back.
  *
  * Private anonymous memory only. Fork shares pages in device memory, as the machine does in every era; a process that shares one
  * and has no mirror of its own has it brought home without one.
@@ -29,6 +31,7 @@ import type { Task } from '../seam/task.ts'
 import { HMM_COPY_FROM_DEVICE, type HmmEvent, hmmEventInit } from './event.ts'
 import type { Hmm } from './eventhmm.ts'
 import {
+  MIGRATE_ERROR,
   MIGRATE_MIGRATE,
   MIGRATE_PAGES,
   MIGRATE_VALID,
@@ -79,29 +82,43 @@ export function hmmMoveToDevice(task: Task, mirror: Mirror, vma: Vma, event: Hmm
 }
 
 /**
- * Brings page `vpn` of `vma`, which is in `frame` of the device's memory, home. A FAULT value. `mirror`: the device's of that address
+ * Brings page `vpn` of `vma`, which is in `frame` of the device's memory, home, or poisons it. A FAULT value. `mirror`: the device's of that address
  * space, or NO_MIRROR. mmap_sem held for reading, the frame locked.
  */
 export function hmmMigrateBack(task: Task, device: number, mirror: Mirror, vma: Vma, vpn: number, frame: Frame): number {
   const ops = lookupOp(task, MIRROR_OPS, device)
-  if (ops.copyFromDevice === undefined || (mirror !== NO_MIRROR && !mirrorIsLive(task, mirror))) return FAULT.sigbus
   const event = hmmEventInit(vpn, vpn + 1, HMM_COPY_FROM_DEVICE) as HmmEvent
   const migration = begin(device, vma, event, SELECT_DEVICE_PRIVATE, frame)
   if (migrateSetup(task, migration) !== 0) return FAULT.sigbus
-  const chosen = ((migration.src[0] as number) & MIGRATE_MIGRATE) !== 0
-  const target = chosen ? allocLocked(task) : NO_PAGE
+  if (((migration.src[0] as number) & MIGRATE_MIGRATE) === 0) {
+    finish(task, migration)
+    return FAULT.done // somebody else is at it: the access is tried again
+  }
+  if (ops.copyFromDevice === undefined || (mirror !== NO_MIRROR && !mirrorIsLive(task, mirror))) return lose(task, migration)
+  const target = allocLocked(task)
   if (target === NO_PAGE) {
     finish(task, migration)
-    return chosen ? FAULT.oom : FAULT.done // somebody else is at it: the access is tried again
+    return FAULT.oom
   }
   const dst = Int32Array.of(target)
   const result = updateError(ops.copyFromDevice(task, mirror, event, Int32Array.of(frame), dst), [ENOMEM, EIO])
   const copied = result === 0 && dst[0] === target
-  if (copied) migration.dst[0] = migrateEntry(target, MIGRATE_VALID)
-  else giveBack(task, target)
-  finish(task, migration)
+  if (copied) {
+    migration.dst[0] = migrateEntry(target, MIGRATE_VALID)
+    finish(task, migration)
+    return FAULT.done
+  }
+  giveBack(task, target)
+  lose(task, migration)
   if (result !== 0 && mirror !== NO_MIRROR) hmmMirrorKill(task, mirrorEventHmm(task, mirror) as Hmm, mirror)
-  return copied ? FAULT.done : FAULT.sigbus
+  return FAULT.sigbus
+}
+
+/** The one page of a migration cannot be had any more. */
+function lose(task: Task, migration: Migration): number {
+  migration.dst[0] = MIGRATE_ERROR
+  finish(task, migration)
+  return FAULT.sigbus
 }
 
 function allocLocked(task: Task): Frame | typeof NO_PAGE {

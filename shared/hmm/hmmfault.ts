@@ -226,7 +226,7 @@ class HmmWalker {
     const write = pteWritable(entry)
     const own = isDevicePrivate(entry) && this.owner !== 0 && frameZone(task, frame) === this.owner
     if (present && !frameExists(task, frame)) return this.bad(encoding.specialLow, encoding.specialHigh)
-    if (!present && pteKind(entry) > LAST_KIND) return this.bad(encoding.errorLow, encoding.errorHigh)
+    if (!present && pteKind(entry) === PTE_KIND.poisoned) return this.bad(encoding.errorLow, encoding.errorHigh)
     const wants = (request & PAGE) !== 0 && (own ? (request & HOME) !== 0 : !present || ((request & WRITE) !== 0 && !write))
     if (wants && !this.block && isMigrationEntry(entry)) {
       this.awaited = frame
@@ -299,8 +299,5 @@ class HmmWalker {
     }
   }
 }
-
-/** Kinds of entry beyond it are of no kind: what a poisoned page leaves. */
-const LAST_KIND = PTE_KIND.splitting
 
 const walker = new HmmWalker()

@@ -11,6 +11,7 @@
  *   per page     src                                         dst
  *   MIGRATE      chosen (setup), still moving (pages)        -
  *   VALID        there is a source frame                     there is a target frame
+ *   ERROR                                                    the page is lost for ever: its entries are poisoned (until 5.4)
  *   WRITE        the source entry was writable               the driver's note
  *   frame        bits from MIGRATE_SHIFT on
  *
@@ -100,6 +101,7 @@ import { assertHeld } from '../sync/held.ts'
 export const MIGRATE_VALID = 1 << 0
 export const MIGRATE_MIGRATE = 1 << 1
 export const MIGRATE_WRITE = 1 << 3
+export const MIGRATE_ERROR = 1 << 5
 const MIGRATE_SHIFT = 6
 
 export const SELECT_SYSTEM = 1
@@ -220,7 +222,7 @@ export function migrateFinalize(task: Task, migration: Migration): void {
     const moved = (from & MIGRATE_MIGRATE) !== 0 && (to & MIGRATE_VALID) !== 0
     if ((from & MIGRATE_VALID) !== 0) {
       const frame = migrateFrame(from)
-      restore(task, migration, i, frame, moved ? migrateFrame(to) : frame)
+      restore(task, migration, i, frame, moved ? migrateFrame(to) : frame, (to & MIGRATE_ERROR) !== 0)
       releaseSource(task, migration, i, frame)
     }
     if ((to & MIGRATE_VALID) !== 0) {
@@ -321,8 +323,8 @@ function expectedRefs(task: Task, migration: Migration, frame: Frame): number {
   return 1 + cached + (frame === migration.faultFrame ? 1 : 0)
 }
 
-function restore(task: Task, migration: Migration, i: number, from: Frame, to: Frame): void {
-  removeMigrationEntries(task, { from, to, pages: 1, owner: migration.owners[i] as AnonVma, zeros: false })
+function restore(task: Task, migration: Migration, i: number, from: Frame, to: Frame, lost = false): void {
+  removeMigrationEntries(task, { from, to, pages: 1, owner: migration.owners[i] as AnonVma, zeros: false, lost })
 }
 
 /** Pins the owner of a chosen frame, which is locked: when all its entries are gone, the areas may go, too. */

@@ -153,6 +153,9 @@ function specialFault(task: Task, vma: Vma, vpn: number, write: boolean, leaf: T
     case PTE_KIND.deviceExclusive:
       restoreExclusive(task, vma, vpn, leaf, entry)
       return FAULT.done
+    case PTE_KIND.poisoned:
+      unlockLeaf(task, leaf)
+      return FAULT.sigbus
     default:
       unlockLeaf(task, leaf)
       assert(pteKind(entry) === PTE_KIND.protNone, 'an entry that is not present has a kind that the fault path knows')

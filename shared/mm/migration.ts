@@ -102,18 +102,24 @@ export interface Restoration {
   readonly pages: number
   /** What pinOwner said while they were mapped: now that they are not, nothing else keeps the areas' owner. */
   readonly owner: AnonVma
+  /** The page cannot be had any more: its entries become poisoned. */
+  readonly lost?: boolean
   /** Map the page of zeros where the content is all zeros (6.12, when a block is taken apart). */
   readonly zeros: boolean
 }
 
 /**
  * Makes migration entries name their new frames: present, or device-private for a device's frame. Rights are those that the
- * entry carried. Frame locks held, with references; nobody is notified, because nothing was present.
+ * entry carried; or poisoned, when the page is lost. Frame locks held, with references; nobody is notified, because nothing was present.
  */
-export function removeMigrationEntries(task: Task, { from, to, pages, owner, zeros }: Restoration): void {
+export function removeMigrationEntries(task: Task, { from, to, pages, owner, zeros, lost = false }: Restoration): void {
   const visit = (vma: Vma, first: number, last: number) => {
     eachMapping(task, vma, first, last, from, pages, (at, entry) => {
       if (!isMigrationEntry(entry)) return false
+      if (lost) {
+        storeEntry(task, at, makeEntry(PTE_KIND.poisoned, ZERO_FRAME, 0))
+        return false
+      }
       const frame = (to + (pteFrame(entry) - from)) as Frame
       if (zeros && frameIsZero(task, frame)) {
         storeEntry(task, at, mappingOf(task, vma, ZERO_FRAME, 0))

@@ -46,6 +46,8 @@ export const PTE_KIND = {
   protNone: 5,
   /** Third level: the entry is being made 512, under the lock of its table. */
   splitting: 6,
+  /** The page is lost: who touches it gets SIGBUS. It names the page of zeros, so that nobody is given anything back. */
+  poisoned: 7,
 } as const
 
 /** A present entry for `frame` with PTE_* bits. */

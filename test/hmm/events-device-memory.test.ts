@@ -12,10 +12,11 @@ import { mprotect } from '../../shared/mm/mprotect.ts'
 import { munmap } from '../../shared/mm/munmap.ts'
 import { switchMm } from '../../shared/mm/shootdown.ts'
 import { VM_EXEC, VM_SHARED } from '../../shared/mm/vma.ts'
-import { A, area, entries, fileArea, load, RW, store } from '../support/addressspace.ts'
+import { A, area, entries, fileArea, load, RW, store, wrongCounts } from '../support/addressspace.ts'
 import { type EventMachine, eventMachine, type Manners } from '../support/eventmachine.ts'
 
 const PRIVATE = 'kind 3'
+const POISONED = 'kind 7'
 
 /** A device with memory for `pages`, and a page A+0 that a cpu wrote; A+1 is untouched. Both are asked to move. */
 function moved(manners: readonly Manners[], pages = 4): { machine: EventMachine; answer: string } {
@@ -109,6 +110,7 @@ t.test('copyFromDevice() fails: SIGBUS, the mirror is dead, and what it had stay
   t.equal(load(task, A), 'sigbus')
   t.same(machine.told(), ['0: HMM_MIGRATE 0..0', '0: HMM_MUNMAP everything', '0: release'])
   t.same([load(task, A), load(task, A + 1), store(task, A, 1)], ['sigbus', 'sigbus', 'sigbus'])
+  t.same(entries(task, mm, A, 2), [POISONED, POISONED])
   t.equal(munmap(task, mm, A, 2), 0, 'its address is free to be used again')
   area(task, mm, A, 1, RW)
   t.equal(load(task, A), 0)
@@ -121,7 +123,23 @@ t.test('a page that copyFromDevice() leaves out is lost; the mirror lives', (t) 
   machine.told()
   t.equal(load(machine.task, A), 'sigbus')
   t.same(machine.told(), ['0: HMM_MIGRATE 0..0'])
-  t.equal(machine.fault(0, HMM_DEVICE_READ_FAULT, A), 'ok', 'the device still has it')
+  t.equal(entries(machine.task, machine.mm, A, 1)[0], POISONED)
+  t.equal(machine.fault(0, HMM_DEVICE_READ_FAULT, A), 'EFAULT', 'for the device, too')
+  t.same([machine.fault(0, HMM_DEVICE_READ_FAULT, A + 1), machine.entry(0, A + 1)], ['ok', 'rw shown'])
+  t.same(machine.close(), [])
+  t.end()
+})
+
+t.test('a lost page is lost for every process that has it, and fork hands the loss on', (t) => {
+  const { machine } = moved([{ copies: { loses: true } }])
+  const { task, mm } = machine
+  const child = fork(task, mm, 2)
+  t.equal(load(task, A), 'sigbus')
+  t.same([entries(task, mm, A, 1)[0], entries(task, child, A, 1)[0]], [POISONED, POISONED])
+  const grandchild = fork(task, child, 3)
+  t.same(entries(task, grandchild, A, 1), [POISONED])
+  t.same(wrongCounts(task, mm, child, grandchild), [])
+  for (const one of [grandchild, child]) mmPut(task, one)
   t.same(machine.close(), [])
   t.end()
 })

@@ -103,7 +103,7 @@ t.test("device memory: the owner's, with VALID and DEVICE_PRIVATE", (t) => {
 })
 
 for (const [name, entry, symbol] of [
-  ['poisoned, or of no kind', makeEntry(7, 0, 0), 'E'],
+  ['poisoned', makeEntry(PTE_KIND.poisoned, 0, 0), 'E'],
   ['without a frame behind it', makePte(0xfffff as Frame, 0), 'S'],
 ] as const)
   t.test(`${name}: ends the walk`, (t) => {
