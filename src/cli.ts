@@ -63,6 +63,17 @@ async function main(): Promise<number> {
     .option('--out <folder>', 'where the scenario of a find is written', '.')
     .option('--bug <id>', 'puts a known race in (hmm bugs lists them)')
     .option('--memory <bytes>', 'memory of the machine', bytes, 64 * 2 ** 20)
+    .option(
+      '--reclaim <n>',
+      'actors that put pages out, move and reap them beside the load',
+      whole('the number of reclaimers', 0, 4),
+      0,
+    )
+    .option(
+      '--system-pages <n>',
+      'pages of system memory, at most: with fewer than the load needs, faults reclaim',
+      whole('the number of pages', 12, 2 ** 20),
+    )
     .option('--no-checks', 'without held locks, lock order, object lifetime and access oracles: faster')
     .addOption(eraOption())
     .addOption(notifyOption())

@@ -41,6 +41,10 @@ export interface BootOptions {
   readonly drivers?: readonly (string | DeviceOptions)[]
   /** Devices 0 to this, exclusive, have an engine worker; drivers that only answer ioctls need none. Default: all devices. */
   readonly engines?: number
+  /** Actors that take memory back from processes: put pages out, move them. Default 0. */
+  readonly reclaimers?: number
+  /** Pages of system memory, at most. Default: as many as there is room for. */
+  readonly systemPages?: number
   /** Pages that can be swapped out. Default 0. */
   readonly swapPages?: number
   /** Bytes of the machine's memory: 256 KiB to 4 GiB. Default 64 MiB. */
@@ -146,6 +150,8 @@ export class Machine {
       devices: devices.length,
       engines: options.engines ?? devices.length,
       deviceFrames: devices.map((device: DeviceOptions) => device.memoryPages ?? 0),
+      reclaimers: options.reclaimers ?? 0,
+      ...(options.systemPages === undefined ? {} : { systemFrames: options.systemPages }),
       swapFrames: options.swapPages ?? 0,
       bytes: options.bytes ?? DEFAULT_BYTES,
       notify: options.notify ?? 'dispatcher',

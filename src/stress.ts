@@ -45,6 +45,10 @@ export interface StressOptions {
   readonly onProgress?: (progress: StressProgress) => void
   /** Ends the load early when aborted; the result says what there was until then. */
   readonly signal?: AbortSignal
+  /** Actors that take memory back beside the load: pages are put out, moved and reaped. Default 0. */
+  readonly reclaimers?: number
+  /** Pages of system memory, at most: with fewer than the load needs, faults have to reclaim. Default: as many as there is room for. */
+  readonly systemPages?: number
   /** A known race to put in: its driver in the place of its family, or its edit of the core. */
   readonly bug?: string
 }
@@ -88,6 +92,14 @@ export interface StressResult {
   readonly overlapped_passes: number
   /** Directories of mirror page tables that were made. */
   readonly mirror_directories: number
+  /** Pages that reclaim put out, and pages that it moved to another frame. */
+  readonly put_out: number
+  readonly moved: number
+  /** Spans that the OOM reaper took, and those that it left because somebody could not answer at once. */
+  readonly reaps: number
+  readonly reaps_refused: number
+  /** Faults that found no frame and put pages out themselves. */
+  readonly direct_reclaims: number
   readonly close_calls: Readonly<Record<string, number>>
   readonly latency: Readonly<Record<string, Latency>>
   readonly violations: readonly Violation[]
@@ -98,6 +110,8 @@ export interface StressResult {
 }
 
 const DEFAULT_NOISE = 1 / 64
+/** Room for what reclaim puts out. */
+const RECLAIM_SWAP_PAGES = 1024
 
 /** Runs a stress load and audits it. Throws HmmError for bad options, RunFailure when the run itself failed. */
 export async function stress(options: StressOptions = {}): Promise<StressResult> {
@@ -112,6 +126,7 @@ export async function stress(options: StressOptions = {}): Promise<StressResult>
   const devices = options.devices ?? ['svm', 'svm']
   const seconds = options.seconds ?? 10
   if (!(seconds > 0)) throw new HmmError('HMM_ERR_USAGE', `a stress run lasts longer than ${seconds} s`)
+  const reclaimers = options.reclaimers ?? 0
   const bug = options.bug === undefined ? null : await raceById(options.bug)
   const machine = await Machine.boot({
     cpus: options.cpus ?? 2,
@@ -126,7 +141,9 @@ export async function stress(options: StressOptions = {}): Promise<StressResult>
     mirrorReclaim: options.mirrorReclaim ?? 'immediate',
     seed: options.seed ?? 1,
     checked: options.checked ?? true,
-    swapPages: workload.swapPages ?? 0,
+    reclaimers,
+    ...(options.systemPages === undefined ? {} : { systemPages: options.systemPages }),
+    swapPages: Math.max(workload.swapPages ?? 0, reclaimers > 0 || options.systemPages !== undefined ? RECLAIM_SWAP_PAGES : 0),
     ...(options.bytes === undefined ? {} : { bytes: options.bytes }),
   })
   try {
@@ -152,28 +169,31 @@ async function load(
   let ran = 0
   let reported = 0
   let interrupted = false
-  const outcome = await machine.run({ kind: 'stress', profile, shape: { cpus: config.cpus, devices: config.devices } }, () => {
-    const elapsed = (performance.now() - began) / 1000
-    if (elapsed - reported >= 1) {
-      reported = elapsed
-      options.onProgress?.(progress(machine, elapsed))
-    }
-    if (ran === 0 && (elapsed >= seconds || options.signal?.aborted === true)) {
-      ran = elapsed
-      interrupted = elapsed < seconds
-      quietStore(task, WIND_DOWN_AT, 1)
-    }
-    if (isQuiet(task)) {
-      found.push(
-        ...checkSubset(task, config.devices),
-        ...auditFrames(task, [runMm(task)]),
-        ...auditDirty(task, [runMm(task)], config.devices),
-        ...auditContract(task, [runMm(task)]),
-        ...auditSums(task, runMm(task), audited),
-      )
-      closeAudit(task)
-    }
-  })
+  const outcome = await machine.run(
+    { kind: 'stress', profile, shape: { cpus: config.cpus, devices: config.devices, reclaimers: config.reclaimers ?? 0 } },
+    () => {
+      const elapsed = (performance.now() - began) / 1000
+      if (elapsed - reported >= 1) {
+        reported = elapsed
+        options.onProgress?.(progress(machine, elapsed))
+      }
+      if (ran === 0 && (elapsed >= seconds || options.signal?.aborted === true)) {
+        ran = elapsed
+        interrupted = elapsed < seconds
+        quietStore(task, WIND_DOWN_AT, 1)
+      }
+      if (isQuiet(task)) {
+        found.push(
+          ...checkSubset(task, config.devices),
+          ...auditFrames(task, [runMm(task)]),
+          ...auditDirty(task, [runMm(task)], config.devices),
+          ...auditContract(task, [runMm(task)]),
+          ...auditSums(task, runMm(task), audited),
+        )
+        closeAudit(task)
+      }
+    },
+  )
   if (outcome.error !== null) throw new RunFailure(outcome.error.code, outcome.error.message, { cause: outcome.error.cause })
   if (outcome.violations.length === 0) found.push(...auditInventory(task, before))
   const violations = [...outcome.violations, ...found]
@@ -225,6 +245,11 @@ function totals(machine: Machine) {
     second_passes: stat('secondPasses'),
     overlapped_passes: stat('overlappedPasses'),
     mirror_directories: stat('mirrorDirectories'),
+    put_out: stat('putOut'),
+    moved: stat('moved'),
+    reaps: stat('reaps'),
+    reaps_refused: stat('reapsRefused'),
+    direct_reclaims: stat('directReclaims'),
     close_calls: { PG: stat('savedByRetry') + stat('savedByShootdown') },
     latency,
   }

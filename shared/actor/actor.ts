@@ -4,7 +4,7 @@
  *
  *   program      cpu                         others
  *   sequential   interprets a scenario       serve
- *   stress       leads or joins a workload   serve; engines know its kernel
+ *   stress       leads or joins a workload   serve; engines know its kernel; reclaimers put out and move pages
  *   explore      a thread of the subject     serve, or a thread; all of them controlled
  */
 import { checkContract } from '../check/contract.ts'
@@ -29,7 +29,7 @@ import { type Violation, ViolationSignal } from '../seam/violation.ts'
 import { explorePart } from './exploration.ts'
 import { Interpreter } from './interpreter.ts'
 import type { ScenarioLine } from './ops.ts'
-import { joinStress, leadStress, prepareWorkload, type StressShape } from './stress.ts'
+import { joinStress, leadStress, prepareWorkload, reclaimStress, type StressShape } from './stress.ts'
 import type { ExploreProgram, ForeignFunctions } from './subject.ts'
 import { WORKLOADS } from './workloads/index.ts'
 
@@ -97,6 +97,9 @@ function part(task: Task, program: Exclude<Program, ExploreProgram>): ActorOutco
       if (workload === undefined) throw new HmmError('HMM_ERR_CONFIG', `there is no workload ${program.profile}`)
       if (index === 0) leadStress(task, workload, program.shape)
       else joinStress(task, workload)
+      return { end: 'done' }
+    case 'reclaim':
+      if (workload !== undefined) reclaimStress(task, workload)
       return { end: 'done' }
     default:
       return serve(task)

@@ -2,7 +2,7 @@
  * A machine in a buffer: from a configuration to a laid out SharedArrayBuffer in which every record is made and no actor
  * runs yet. Runs on the booting thread; needs nothing of Node.
  *
- *   actor numbers   cpus, notifiers, engines, services, reclaim, then one for the booting thread ("main"): it makes records
+ *   actor numbers   cpus, notifiers, engines, services, reclaimers, then one for the booting thread ("main"): it makes records
  *                   before the run and audits them after it, and takes no part in between
  */
 
@@ -60,6 +60,10 @@ export interface MachineConfig {
   readonly devices: number
   /** Devices 0 to this, exclusive, have an engine; the others are driven by their services and by ioctl alone. Default: all. */
   readonly engines?: number
+  /** Actors that take memory back from processes. Default 0. */
+  readonly reclaimers?: number
+  /** Frames of system memory, at most; default as many as the buffer has room for. */
+  readonly systemFrames?: number
   /** Frames of each device's own memory; missing or 0: it has none. */
   readonly deviceFrames?: readonly number[]
   /** Frames that swapped pages can take. Default 0: nothing is swapped. */
@@ -83,6 +87,7 @@ export interface MachineConfig {
 }
 
 export const MAX_CPUS = 16
+export const MAX_RECLAIMERS = 4
 /** `delayed`: they are kept for KEEP_MS, because devices often fill them again at once. */
 export const MIRROR_RECLAIMS = ['immediate', 'delayed'] as const
 export type MirrorReclaim = (typeof MIRROR_RECLAIMS)[number]
@@ -99,6 +104,7 @@ export function actorsOf(config: MachineConfig): { kind: ActorKind; index: numbe
     ...of('notifier', config.notifiers),
     ...of('engine', enginesOf(config)),
     ...of('service', config.devices),
+    ...of('reclaim', config.reclaimers ?? 0),
     ...of('main', 1),
   ]
 }
@@ -143,21 +149,27 @@ export function layMachine(
   return { buffer, task }
 }
 
+function isWithin(count: number, most: number): boolean {
+  return Number.isInteger(count) && count >= 0 && count <= most
+}
+
 function checkConfig(config: MachineConfig): void {
   const problem =
     !Number.isInteger(config.cpus) || config.cpus < 1 || config.cpus > MAX_CPUS
       ? `a machine has 1 to ${MAX_CPUS} cpus, not ${config.cpus}`
-      : !Number.isInteger(config.devices) || config.devices < 0 || config.devices > MAX_DEVICES
+      : !isWithin(config.devices, MAX_DEVICES)
         ? `a machine has 0 to ${MAX_DEVICES} devices, not ${config.devices}`
-        : !Number.isInteger(config.notifiers) || config.notifiers < 0 || config.notifiers > 4
+        : !isWithin(config.notifiers, 4)
           ? `a machine has 0 to 4 dispatchers, not ${config.notifiers}`
-          : !Number.isInteger(enginesOf(config)) || enginesOf(config) < 0 || enginesOf(config) > config.devices
+          : !isWithin(enginesOf(config), config.devices)
             ? `a machine with ${config.devices} devices has 0 to ${config.devices} engines, not ${config.engines}`
-            : !(config.noise >= 0 && config.noise <= 1)
-              ? `noise is a probability from 0 to 1, not ${config.noise}`
-              : !Number.isInteger(config.bytes) || config.bytes < MIN_BUFFER_BYTES || config.bytes > MAX_BUFFER_BYTES
-                ? `a machine has 256 KiB to 4 GiB of memory, not ${config.bytes} bytes`
-                : null
+            : !isWithin(config.reclaimers ?? 0, MAX_RECLAIMERS)
+              ? `a machine has 0 to ${MAX_RECLAIMERS} reclaimers, not ${config.reclaimers}`
+              : !(config.noise >= 0 && config.noise <= 1)
+                ? `noise is a probability from 0 to 1, not ${config.noise}`
+                : !Number.isInteger(config.bytes) || config.bytes < MIN_BUFFER_BYTES || config.bytes > MAX_BUFFER_BYTES
+                  ? `a machine has 256 KiB to 4 GiB of memory, not ${config.bytes} bytes`
+                  : null
   if (problem !== null) throw new HmmError('HMM_ERR_CONFIG', problem)
 }
 
@@ -233,7 +245,13 @@ function planRegions(config: MachineConfig, actors: number): { sizes: RegionSize
   const frameCost = PAGE_WORDS + frameRegionWords(1) - frameRegionWords(0)
   const shadow = shadowWords(total - rest + heap + Math.floor(rest / 256))
   const others = (config.deviceFrames ?? []).reduce((sum, count) => sum + count, 0) + (config.swapFrames ?? 0)
-  const frames = Math.min(MAX_FRAMES, Math.floor((rest - heap - shadow) / frameCost)) - others
+  const room = Math.min(MAX_FRAMES, Math.floor((rest - heap - shadow) / frameCost)) - others
+  const frames = Math.min(room, config.systemFrames ?? room)
+  if (frames < MIN_FRAMES && room >= MIN_FRAMES)
+    throw new HmmError(
+      'HMM_ERR_CONFIG',
+      `a machine has at least ${MIN_FRAMES} pages of system memory, not ${config.systemFrames}`,
+    )
   if (frames < MIN_FRAMES) {
     const needed = wordsNeeded(fixed) + PAGE_WORDS + MIN_HEAP_WORDS + shadow + (MIN_FRAMES + others) * frameCost
     const kib = Math.ceil((needed * WORD_BYTES) / 1024)

@@ -108,16 +108,19 @@ export interface DeviceAddOp {
   readonly value: bigint
 }
 
-/** The OOM reaper's zap, which never waits; reclaim threads only. */
-export interface ReapOp {
-  readonly op: 'reap'
+/**
+ * What is done to pages without their process; reclaim threads only. `reap` is the OOM reaper's zap, which never waits; the others go by
+ * frames and take no mmap_sem: to swap, to another frame, out of its 2 MiB block.
+ */
+export interface ReclaimOp {
+  readonly op: 'reap' | 'putout' | 'move' | 'split'
   readonly handle: string
   readonly page: number
   readonly pages: number
 }
 
 /** An operation of a thread of a concurrent scenario. Device operations of a device thread are commands of its engine. */
-export type ThreadOp = ScenarioOp | AddOp | DeviceAddOp | ReapOp
+export type ThreadOp = ScenarioOp | AddOp | DeviceAddOp | ReclaimOp
 
 export type ScenarioOp =
   | MmapOp

@@ -8,7 +8,7 @@
  *        +-------+----+----------+-------+---------+-----------+
  *
  *   START      0 -> 1 by the leader (cpu 0) once the address space is there. MM: that address space.
- *   FINISHED   cpus that have done their last operation.
+ *   FINISHED   cpus and reclaimers that have done their last operation.
  *   QUIET      0 -> 1 by the leader when all have: nothing moves until AUDITED.
  *   AUDITED    0 -> 1 by the booting thread: the leader takes everything down.
  *   NEXT_ASID  number of the next forked process. All atomic.
@@ -18,7 +18,7 @@ import type { WordAt, Words } from '../memory/words.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import { atomicAdd, atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { park, WAIT, wake } from '../seam/park.ts'
-import { WIND_DOWN_AT } from '../seam/superblock.ts'
+import { ACTOR_COUNT_AT, WIND_DOWN_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
 
 const START = 0
@@ -32,12 +32,15 @@ function at(words: Words, word: number): WordAt {
   return regionAt(words, 'programs') + word
 }
 
-/** The leader opens the run in address space `mm` and wakes the other cpus. */
-export function openRun(task: Task, mm: Mm, cpus: number): void {
+/** The leader opens the run in address space `mm` and wakes the other cpus, and the reclaimers. */
+export function openRun(task: Task, mm: Mm, cpus: number, reclaimers = 0): void {
   atomicStore(task, at(task.words, MM), mm)
   atomicStore(task, at(task.words, NEXT_ASID), 1)
   atomicStore(task, at(task.words, START), 1)
   for (let id = 0; id < cpus; id++) if (id !== task.id) wake(task, id)
+  // Reclaimers are the last actors but for the booting thread.
+  const last = (task.words[ACTOR_COUNT_AT] as number) - 2
+  for (let i = 0; i < reclaimers; i++) wake(task, last - i)
 }
 
 /** Sleeps until the leader opens the run; returns its address space. */
@@ -61,14 +64,14 @@ export function finishRun(task: Task): void {
   wake(task, 0)
 }
 
-/** The leader waits until every other cpu has finished. */
-export function awaitFinished(task: Task, cpus: number): void {
-  while (atomicLoad(task, at(task.words, FINISHED)) < cpus - 1) park(task, WAIT.work, at(task.words, FINISHED))
+/** The leader waits until every other one of `parties`, which it is one of, has finished. */
+export function awaitFinished(task: Task, parties: number): void {
+  while (atomicLoad(task, at(task.words, FINISHED)) < parties - 1) park(task, WAIT.work, at(task.words, FINISHED))
 }
 
-/** The leader waits for the other cpus, then stands still until the booting thread has looked at everything. */
-export function standStill(task: Task, cpus: number): void {
-  awaitFinished(task, cpus)
+/** The leader waits for the others, then stands still until the booting thread has looked at everything. */
+export function standStill(task: Task, parties: number): void {
+  awaitFinished(task, parties)
   atomicStore(task, at(task.words, QUIET), 1)
   while (atomicLoad(task, at(task.words, AUDITED)) === 0) park(task, WAIT.work, at(task.words, AUDITED))
 }

@@ -20,10 +20,13 @@ import { registerOp } from '../seam/optable.ts'
 import type { Task } from '../seam/task.ts'
 import { awaitRun, finishRun, isWindingDown, openRun, runMm, standStill } from './rendezvous.ts'
 import type { Workload } from './workloads/index.ts'
+import { stepReclaim } from './workloads/reclaim.ts'
 
 export interface StressShape {
   readonly cpus: number
   readonly devices: number
+  /** Reclaim actors. Default 0. */
+  readonly reclaimers?: number
 }
 
 /** Makes this worker ready for `workload`: the engines' kernel, and the ledger of adds in checked builds. */
@@ -41,7 +44,7 @@ export function leadStress(task: Task, workload: Workload, shape: StressShape): 
   workload.setUp(task, mm)
   switchMm(task, mm)
   const mirrors = Array.from({ length: shape.devices }, (_, device) => openFor(task, device, mm))
-  openRun(task, mm, shape.cpus)
+  openRun(task, mm, shape.cpus, shape.reclaimers)
   const kernels = mirrors.map((mirror, device) => startKernel(task, device, mirror))
   while (!isWindingDown(task)) workload.step(task, mm)
   for (const kernel of kernels) {
@@ -49,7 +52,7 @@ export function leadStress(task: Task, workload: Workload, shape: StressShape): 
     freeCompletion(task, kernel)
   }
   reapDeferred(task)
-  standStill(task, shape.cpus)
+  standStill(task, shape.cpus + (shape.reclaimers ?? 0))
   switchMm(task, NO_MM)
   mmPut(task, mm) // devices still mirror it: exit stops them first
   for (const mirror of mirrors) detachDevice(task, mirror)
@@ -63,6 +66,15 @@ export function joinStress(task: Task, workload: Workload): void {
   switchMm(task, mm)
   while (!isWindingDown(task)) workload.step(task, mm)
   switchMm(task, NO_MM)
+  mmPut(task, mm)
+  finishRun(task)
+}
+
+/** The part of every reclaimer: it uses nothing of the address space, and keeps it only for as long as it names its pages. */
+export function reclaimStress(task: Task, workload: Workload): void {
+  const mm = awaitRun(task)
+  assert(mmGetNotZero(task, mm), 'the leader uses the address space until the run ends')
+  while (!isWindingDown(task)) stepReclaim(task, mm, workload.expendable ?? [])
   mmPut(task, mm)
   finishRun(task)
 }

@@ -7,15 +7,15 @@ import { deviceAccess } from '../device/contexts.ts'
 import { deviceValue, TOUCH } from '../device/engine.ts'
 import { errnoName } from '../memory/errno.ts'
 import { ACCESS, accessValue, userAdd, userLoad, userStore } from '../mm/access.ts'
-import { reapRange } from '../mm/reap.ts'
 import { type Mm, NO_MM } from '../notifier/mmhead.ts'
 import { HmmError } from '../seam/error.ts'
 import { relax } from '../seam/park.ts'
 import type { Task } from '../seam/task.ts'
 import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
 import { accessOutcome, Interpreter, runs } from './interpreter.ts'
-import type { ReapOp, ThreadOp } from './ops.ts'
+import type { ThreadOp } from './ops.ts'
 import type { Process } from './processes.ts'
+import { isReclaimOp, reclaimOp } from './reclaimops.ts'
 import { doneAt, handlesOnStage, instanceOnStage, mirrorsOnStage, setAnswer } from './stage.ts'
 
 /** One line of a thread: an operation, or the wait for another thread's. */
@@ -50,7 +50,7 @@ const THREAD_SLOTS = 16
 
 function cpuOp(task: Task, interpreter: Interpreter, process: Process, op: ThreadOp): string {
   if (op.op !== 'load' && op.op !== 'store' && op.op !== 'add') {
-    if (op.op === 'reap') return reap(task, process, op)
+    if (isReclaimOp(op)) return reclaimOp(task, process, op)
     if (op.op === 'dadd') throw new HmmError('HMM_ERR_SCENARIO', 'dadd is a command of an engine')
     return interpreter.run(op)
   }
@@ -64,15 +64,6 @@ function cpuOp(task: Task, interpreter: Interpreter, process: Process, op: Threa
   endOp(task)
   if (ended !== ACCESS.ok) return accessOutcome(ended) ?? 'ok'
   return op.op === 'load' ? String(accessValue() >>> 0) : 'ok'
-}
-
-function reap(task: Task, process: Process, { handle: name, page, pages }: ReapOp): string {
-  const handle = process.handles.get(name)
-  if (handle === undefined) throw new HmmError('HMM_ERR_SCENARIO', `handle ${name} is not mapped`)
-  beginOp(task, OPERATION.reap, handle.start + page, pages)
-  const result = reapRange(task, process.mm, handle.start + page, pages)
-  endOp(task)
-  return result === 0 ? 'ok' : errnoName(result)
 }
 
 /** Runs a device thread's lines on the engine of `device`. */

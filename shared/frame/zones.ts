@@ -2,14 +2,15 @@
  * Zones: who has the free frames. A buddy allocator over the frames of one zone, orders 0 (4 KiB) to 9 (2 MiB).
  *
  *   zone record, two lines
- *   word   0      1       2       3      4            16 .. 25
- *        +------+-------+-------+------+---------+--+-----------------------------+
- *        | LOCK | FIRST | COUNT | FREE | LOW_MARK|..| HEADS[0..9]: frame + 1      |
- *        +------+-------+-------+------+---------+--+-----------------------------+
+ *   word   0      1       2       3      4          5          16 .. 25
+ *        +------+-------+-------+------+----------+------+--+-----------------------------+
+ *        | LOCK | FIRST | COUNT | FREE | LOW_MARK | HAND |..| HEADS[0..9]: frame + 1      |
+ *        +------+-------+-------+------+----------+------+--+-----------------------------+
  *
  *   LOCK           spinlock, class `zone`. Guards FREE, HEADS, and NEXT, PREV, ORDER of free frames.
  *   FIRST, COUNT   the zone's frame numbers. Immutable.
  *   FREE           free frames. LOW_MARK the fewest there were, for reports.
+ *   HAND           where reclaim looks next (mm/shrink.ts). Atomic; it only goes up.
  *
  * The youngest free frame is handed out first: a stale entry then meets a reused frame as soon as possible. A block's
  * buddy is found by its number relative to FIRST, so zones need no alignment of their own.
@@ -64,6 +65,7 @@ const FIRST = 1
 const COUNT = 2
 const FREE = 3
 const LOW_MARK = 4
+const HAND = 5
 const HEADS = 16
 /** FLAGS is word 2 of a frame record (frames.ts); the allocator writes it plainly while the frame is nobody's. */
 const FLAGS = 2
@@ -188,6 +190,11 @@ export function splitBlock(task: Task, head: Frame): void {
 /** Free frames of a zone: exact only when nobody else allocates. */
 export function freeFrames(task: Task, zone: number): number {
   return task.words[zoneAt(task, zone) + FREE] as number
+}
+
+/** Word of the zone's clock hand. */
+export function clockHandAt(task: Task, zone: number): WordAt {
+  return zoneAt(task, zone) + HAND
 }
 
 /** Fewest free frames the zone ever had. */

@@ -59,15 +59,28 @@ import {
   ptePresent,
   pteWritable,
 } from './pte.ts'
+import { reclaimDirectly } from './shrink.ts'
 import { swapIn } from './swap.ts'
 import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaIsAnonymous, vmaMm, vmaOwner } from './vma.ts'
 import { prepareOwner } from './vmalink.ts'
 
+/** A fault that does not get a frame reclaims some, and begins again, so often; somebody else may have taken them meanwhile. */
+const RECLAIM_TRIES = 3
+
 /**
  * Serves a fault on page `vpn` of `vma`, for writing if `write`. Rights were checked by the caller against the area.
  * MMAP_SEM held and not dropped, unless the caller lets it be given up (`mayDrop`, held for reading) and the answer is `retry`.
+ * No spin lock, no frame lock and nothing that a notifier's callback takes is held: where memory is out, pages of anybody are put
+ * out (mm/shrink.ts).
  */
 export function handleFault(task: Task, vma: Vma, vpn: number, write: boolean, mayDrop = false): number {
+  for (let tries = 1; ; tries++) {
+    const result = tryFault(task, vma, vpn, write, mayDrop)
+    if (result !== FAULT.oom || tries > RECLAIM_TRIES || !reclaimDirectly(task)) return result
+  }
+}
+
+function tryFault(task: Task, vma: Vma, vpn: number, write: boolean, mayDrop: boolean): number {
   assertHeld(task, mmapSem(vmaMm(task, vma)), 'mmap_sem')
   tick(task)
   const mm = vmaMm(task, vma)

@@ -41,6 +41,15 @@ export const STAT = {
   overlappedPasses: 16,
   /** Directories of mirror page tables that were made, on all levels but the root. */
   mirrorDirectories: 17,
+  /** Pages that reclaim put out (mm/shrink.ts). */
+  putOut: 18,
+  /** Faults that found no frame and reclaimed themselves. */
+  directReclaims: 19,
+  /** Pages that were moved to another frame (mm/compact.ts). */
+  moved: 20,
+  /** Spans that the OOM reaper took, and those that a subscriber refused or that it could not lock. */
+  reaps: 21,
+  reapsRefused: 22,
 } as const
 export type StatName = keyof typeof STAT
 export const STAT_NAMES = Object.keys(STAT) as StatName[]

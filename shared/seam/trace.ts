@@ -46,6 +46,9 @@ export const OPERATION = {
   work: 18,
   callbacks: 19,
   reap: 20,
+  putout: 21,
+  move: 22,
+  split: 23,
 } as const
 export type OperationName = keyof typeof OPERATION
 const NAMES: Partial<Record<OperationName, string>> = { serviceFault: 'fault service', callbacks: 'invalidation callbacks' }

@@ -24,6 +24,8 @@ export interface StressFlags {
   readonly noise: number
   readonly memory: number
   readonly checks: boolean
+  readonly reclaim: number
+  readonly systemPages?: number
   readonly bug?: string
   readonly out: string
 }
@@ -42,6 +44,8 @@ export async function stressVerb(profile: string, flags: StressFlags): Promise<n
     seed: flags.seed,
     bytes: flags.memory,
     checked: flags.checks,
+    reclaimers: flags.reclaim,
+    ...(flags.systemPages === undefined ? {} : { systemPages: flags.systemPages }),
     ...(flags.bug === undefined ? {} : { bug: flags.bug }),
     signal: interruptSignal(),
     onProgress: (p) =>
@@ -90,6 +94,7 @@ export function stressLines(result: ShownStress): string[] {
       : [
           `  second passes   ${grouped(result.second_passes)}: flushes waited for, ${grouped(result.overlapped_passes)} of them while another device flushed`,
         ]),
+    ...(result.put_out + result.moved + result.reaps + result.direct_reclaims === 0 ? [] : [reclaimLine(result)]),
     ...Object.entries(result.latency).map(
       ([name, l]) =>
         `  ${name.padEnd(15)} p50 ${duration(l.p50_ns)}, p90 ${duration(l.p90_ns)}, p99 ${duration(l.p99_ns)}, max ${duration(l.max_ns)}`,
@@ -102,6 +107,11 @@ export function stressLines(result: ShownStress): string[] {
 /** What a load that empties directories of mirror page tables is about. */
 function directoriesLine({ mirror_directories, mirror_reclaim }: ShownStress): string {
   return `  directories     ${grouped(mirror_directories)} of mirror page tables made (mirror-reclaim ${mirror_reclaim})`
+}
+
+function reclaimLine(result: ShownStress): string {
+  const { put_out, moved, reaps, reaps_refused, direct_reclaims } = result
+  return `  reclaim         ${grouped(put_out)} pages put out, ${grouped(moved)} moved; ${grouped(reaps)} spans reaped, ${grouped(reaps_refused)} refused; ${grouped(direct_reclaims)} faults reclaimed themselves`
 }
 
 /** `svm*4, mirror`: as --devices takes them. */

@@ -36,6 +36,8 @@ export interface Stage {
   /** Words that a foreign protocol has for its own. */
   readonly words?: number
   readonly swapPages?: number
+  /** Pages of system memory, at most. */
+  readonly systemPages?: number
   /** A known race put into the core. */
   readonly edit?: CoreEdit
   /** See BootOptions. */
@@ -165,7 +167,7 @@ export class Runs {
     }
     await this.machine?.close()
     this.reel = null
-    const { subject, devices, notify, era, mirrorReclaim, words, swapPages, edit, plain, core } = this.stage
+    const { subject, devices, notify, era, mirrorReclaim, words, swapPages, systemPages, edit, plain, core } = this.stage
     this.machine = await Machine.boot({
       cpus: subject.kind === 'scenario' ? cpusOf(subject) : subject.threads.length,
       drivers: devices,
@@ -174,6 +176,7 @@ export class Runs {
       era,
       mirrorReclaim: mirrorReclaim ?? 'immediate',
       swapPages: swapPages ?? 0,
+      ...(systemPages === undefined ? {} : { systemPages }),
       control: { words: words ?? 0 },
       ...(edit === undefined ? {} : { edit }),
       ...(plain === undefined ? {} : { plain }),

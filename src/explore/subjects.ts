@@ -75,6 +75,8 @@ export function prepareScenario(
       era: scenario.era,
       timeoutsOff: scenario.timeoutsOff,
       mirrorReclaim: scenario.mirrorReclaim,
+      swapPages: scenario.swapPages,
+      ...(scenario.systemPages === null ? {} : { systemPages: scenario.systemPages }),
       ...memoryFor(scenario),
       ...editOf(bug),
     },

@@ -2,13 +2,14 @@
  * The parser of concurrent scenario files: blocks at column 0, their lines indented.
  *
  *     scenario NAME            era E            notifier inline|dispatcher       timeouts off
- *     device D FAMILY [memory=PAGES]
+ *     device D FAMILY [memory=PAGES]          memory PAGES [swap=PAGES]
  *     setup                    operations of a sequential scenario, run alone; `=>` is checked
  *     thread NAME cpu|reclaim|dev D    [LABEL:] OPERATION, or: after LABEL
  *     expect                   LABEL is R or R | outcome LABEL=R ... | final load H P is V or V | violation ORACLE
  *
- * A cpu thread runs on a cpu of its own, in process 0; so does a reclaim thread, which takes memory away from it: pageout, collapse,
- * and reap, which never waits. A device thread runs on its device's engine. Values are 32-bit.
+ * A cpu thread runs on a cpu of its own, in process 0; so does a reclaim thread, which takes memory away from it: pageout, move,
+ * split, collapse, and reap, which never waits. `memory` bounds the pages of system memory, so that faults have to reclaim; there is
+ * room to swap where something is put out, or as much as it says. A device thread runs on its device's engine. Values are 32-bit.
  */
 
 import type { Expectation, OutcomePart } from '../../shared/actor/expectation.ts'
@@ -42,6 +43,10 @@ export interface ConcurrentScenario {
   readonly era: Era
   readonly timeoutsOff: boolean
   readonly mirrorReclaim: MirrorReclaim
+  /** Pages of system memory, at most; null: as many as there are. */
+  readonly systemPages: number | null
+  /** Pages that can be swapped out. */
+  readonly swapPages: number
   readonly devices: readonly ScenarioDevice[]
   readonly subject: ScenarioSubject
   /** The scenario shows a known race: this oracle is to report it. */
@@ -72,6 +77,9 @@ const THREAD_OPERATIONS = {
   reclaim: RECLAIM_THREAD_OPERATIONS,
   dev: DEVICE_THREAD_OPERATIONS,
 } as const
+/** Room for what is put out, where a scenario does not say. */
+const SWAP_PAGES = 16
+
 interface OpenThread {
   readonly name: string
   readonly on: 'cpu' | 'dev'
@@ -90,6 +98,8 @@ class ConcurrentParser {
   private era: Era = DEFAULT_ERA
   private timeoutsOff = false
   private mirrorReclaim: MirrorReclaim = 'immediate'
+  private systemPages: number | null = null
+  private swapPages: number | null = null
   private expectViolation: Oracle | null = null
   private readonly devices = new Map<number, ScenarioDevice>()
   private readonly setup: ScenarioLine[] = []
@@ -128,6 +138,8 @@ class ConcurrentParser {
       era: this.era,
       timeoutsOff: this.timeoutsOff,
       mirrorReclaim: this.mirrorReclaim,
+      systemPages: this.systemPages,
+      swapPages: this.swapPages ?? (this.putsOut() ? SWAP_PAGES : 0),
       devices: this.deviceList(place),
       subject: {
         kind: 'scenario',
@@ -161,6 +173,9 @@ class ConcurrentParser {
         if (rest[0] !== 'immediate' && rest[0] !== 'delayed') place.fail('mirror-reclaim is immediate or delayed')
         this.mirrorReclaim = rest[0] as MirrorReclaim
         return
+      case 'memory':
+        this.memory(place, rest)
+        return
       case 'timeouts':
         if (rest[0] !== 'off') place.fail('timeouts can only be off')
         this.timeoutsOff = true
@@ -180,9 +195,23 @@ class ConcurrentParser {
         return
       default:
         place.fail(
-          `unknown block ${JSON.stringify(first)}; there are scenario, era, notifier, mirror-reclaim, timeouts, device, setup, thread and expect`,
+          `unknown block ${JSON.stringify(first)}; there are scenario, era, notifier, mirror-reclaim, memory, timeouts, device, setup, thread and expect`,
         )
     }
+  }
+
+  private memory(place: Place, [pages, ...settings]: readonly string[]): void {
+    if (pages === undefined || !/^[1-9]\d{0,6}$/.test(pages)) place.fail('memory is: memory PAGES, or memory PAGES swap=PAGES')
+    const swap = settings.length === 0 ? null : /^swap=(\d{1,6})$/.exec(settings.join(' '))
+    if (settings.length > 0 && swap === null) place.fail(`memory takes swap=PAGES, not ${JSON.stringify(settings.join(' '))}`)
+    this.systemPages = Number(pages)
+    this.swapPages = swap === null ? SWAP_PAGES : Number(swap[1])
+  }
+
+  /** Does anything go to swap without the scenario saying how much room there is? */
+  private putsOut(): boolean {
+    const ops = [...this.setup, ...this.threads.flatMap(({ lines }) => lines)].map(({ op }) => op)
+    return ops.some((op) => op.op === 'putout' || (op.op === 'madvise' && op.advice === 'pageout'))
   }
 
   private device(place: Place, [number, family, ...settings]: readonly string[]): void {

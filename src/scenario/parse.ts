@@ -188,7 +188,9 @@ export const CPU_THREAD_OPERATIONS: Readonly<Record<string, (words: Words) => Th
 
 /** What a reclaim thread does to the pages of process 0. */
 export const RECLAIM_THREAD_OPERATIONS: Readonly<Record<string, (words: Words) => ThreadOp>> = {
-  pageout: (w) => ({ op: 'madvise', handle: handle(w), page: page(w), pages: pages(w), advice: 'pageout' }),
+  pageout: (w) => ({ op: 'putout', handle: handle(w), page: page(w), pages: pages(w) }),
+  move: (w) => ({ op: 'move', handle: handle(w), page: page(w), pages: pages(w) }),
+  split: (w) => ({ op: 'split', handle: handle(w), page: page(w), pages: pages(w) }),
   collapse: (w) => ({ op: 'madvise', handle: handle(w), page: page(w), pages: pages(w), advice: 'collapse' }),
   reap: (w) => ({ op: 'reap', handle: handle(w), page: page(w), pages: pages(w) }),
 }

@@ -8,13 +8,16 @@ import type { Mm } from '../../notifier/mmhead.ts'
 import type { Task } from '../../seam/task.ts'
 import { CHURN_AUDITED, churnKernel, setUpChurn, stepChurn } from './churn.ts'
 import { HUGE_AUDITED, HUGE_SWAP_PAGES, hugeKernel, setUpHuge, stepHuge } from './huge.ts'
-import { MIGRATE_AUDITED, MIGRATE_DEVICE_PAGES, migrateKernel, setUpMigrate, stepMigrate } from './migrate.ts'
-import { MIXED_AUDITED, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
+import { MIGRATE_AUDITED, MIGRATE_DEVICE_PAGES, MIGRATE_EXPENDABLE, migrateKernel, setUpMigrate, stepMigrate } from './migrate.ts'
+import { MIXED_AUDITED, MIXED_EXPENDABLE, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
+import type { Span } from './reclaim.ts'
 
 export interface Workload {
   /** One line for `hmm stress --help`. */
   readonly summary: string
   readonly audited: readonly AuditedArea[]
+  /** Spans whose content may be lost: what the OOM reaper takes. */
+  readonly expendable?: readonly Span[]
   /** Frames for pages that are put out; none if it is missing. */
   readonly swapPages?: number
   /** What it maps, in the scenario language: the set-up of a scenario made of a find. None: no scenario is made. */
@@ -30,6 +33,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   mixed: {
     summary: 'adds, loads and stores by cpus and devices on shared pages, under munmap, mprotect, madvise and fork',
     audited: MIXED_AUDITED,
+    expendable: MIXED_EXPENDABLE,
     maps: ['mmap A 64 rw private', 'mmap B 128 rw private', 'mmap C 64 rw memfd'],
     setUp: setUpMixed,
     step: stepMixed,
@@ -53,6 +57,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   migrate: {
     summary: 'cpus drive test devices (--devices mirror*2,svm*2): pages migrate, come home, are taken exclusively',
     audited: MIGRATE_AUDITED,
+    expendable: MIGRATE_EXPENDABLE,
     devicePages: MIGRATE_DEVICE_PAGES,
     setUp: setUpMigrate,
     step: stepMigrate,

@@ -24,6 +24,7 @@ import { HmmError } from '../../seam/error.ts'
 import { nap } from '../../seam/park.ts'
 import type { Task } from '../../seam/task.ts'
 import { beginOp, endOp, OPERATION, SLOT_PAGES } from '../../seam/trace.ts'
+import type { Span } from './reclaim.ts'
 import {
   addTo,
   advise,
@@ -46,6 +47,8 @@ const PAGES = 64
 
 /** Areas whose sums are audited. */
 export const MIGRATE_AUDITED: readonly AuditedArea[] = [{ vpn: A, pages: PAGES, first: 0, word: SUM_WORD, shared: false }]
+/** Areas that lose pages anyway. */
+export const MIGRATE_EXPENDABLE: readonly Span[] = [{ vpn: B, pages: PAGES }]
 /** Pages of each device's own memory: fewer than there are to be migrated. */
 export const MIGRATE_DEVICE_PAGES = 96
 

@@ -20,6 +20,7 @@ import { HmmError } from '../../seam/error.ts'
 import { nap } from '../../seam/park.ts'
 import type { Task } from '../../seam/task.ts'
 import { SLOT_PAGES } from '../../seam/trace.ts'
+import type { Span } from './reclaim.ts'
 import {
   addTo,
   advise,
@@ -48,6 +49,9 @@ export const MIXED_AUDITED: readonly AuditedArea[] = [
   { vpn: A, pages: A_PAGES, first: 0, word: SUM_WORD, shared: false },
   { vpn: C, pages: C_PAGES, first: A_PAGES, word: SUM_WORD, shared: true },
 ]
+
+/** Areas that lose pages anyway. */
+export const MIXED_EXPENDABLE: readonly Span[] = [{ vpn: B, pages: B_PAGES }]
 
 /** Most pages one unmap, drop or protect takes. */
 const MAX_SPAN = 8
