@@ -5,23 +5,32 @@
  *         start, write-protect entries in both, end
  *     one flush of the parent's TLBs after all areas
  *
+ * A pinned page is not shared: the device that has it would go on writing what is the parent's frame today and, after the next write
+ * of the parent, nobody's. The child gets a copy at once (5.10), and the parent's entry stays writable. A pinned block is taken apart
+ * for that; one of hugetlb is shared all the same.
+ *
  * (Linux mm/memory.c copy_page_range, kernel/fork.c dup_mmap, 6.12.) Shared areas, and private ones that never owned a frame,
  * are not copied and send no event: the child faults them in again. Both MMAP_SEMs are held for writing, parent first.
  */
 import {
   FRAME_ANON,
+  FRAME_DIRTY,
   FRAME_EXCLUSIVE,
   type Frame,
   frameClearFlags,
+  frameCopy,
   frameFlags,
   frameGet,
+  frameHead,
   frameMapInc,
+  framePins,
+  frameSetMapping,
   frameTryLock,
   frameUnlock,
   frameWaitUnlocked,
   NO_FRAME,
 } from '../frame/frames.ts'
-import { ZERO_FRAME } from '../frame/zones.ts'
+import { frameAlloc, framePut, SYSTEM_ZONE, ZERO_FRAME } from '../frame/zones.ts'
 import { NOTIFY } from '../notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../notifier/invalidate.ts'
 import { type Mm, mmapSem, NO_MM } from '../notifier/mmhead.ts'
@@ -34,7 +43,7 @@ import { MMAP_SEM, MMAP_SEM_CHILD } from '../sync/classes.ts'
 import { downWrite, upWrite } from '../sync/rwsem.ts'
 import { restoreEntry } from './exclusive.ts'
 import { mmPut } from './exit.ts'
-import { hugeStart, vmaIsHugetlb } from './huge.ts'
+import { hugeStart, splitHuge, vmaIsHugetlb } from './huge.ts'
 import { createMm, mmRoot } from './mm.ts'
 import {
   allocLeaf,
@@ -57,7 +66,18 @@ import {
   unlockPmd,
   unlockSpot,
 } from './pagetable.ts'
-import { isExclusive, isMigrationEntry, isSwapEntry, PTE_WRITE, pteFrame, ptePresent } from './pte.ts'
+import {
+  isExclusive,
+  isMigrationEntry,
+  isSwapEntry,
+  makePte,
+  PTE_DIRTY,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  pteFrame,
+  ptePresent,
+} from './pte.ts'
 import { flushTlb } from './shootdown.ts'
 import {
   createVma,
@@ -69,9 +89,11 @@ import {
   type Vma,
   vmaFile,
   vmaFlags,
+  vmaIndex,
   vmaIsShared,
   vmaLast,
   vmaMm,
+  vmaOwner,
   vmaOwns,
   vmaPgoff,
   vmaStart,
@@ -103,10 +125,10 @@ function copyArea(task: Task, child: Mm, vma: Vma): boolean {
   linkVma(task, copy, vmaStart(task, vma), vmaLast(task, vma), vma)
   if ((flags & VM_WIPEONFORK) !== 0 || vmaIsShared(task, vma) || !vmaOwns(task, vma)) return true
   if (!copyOwner(task, vma, copy, true)) return false
-  return copyEntries(task, child, vma)
+  return copyEntries(task, vma, copy)
 }
 
-function copyEntries(task: Task, child: Mm, vma: Vma): boolean {
+function copyEntries(task: Task, vma: Vma, copy: Vma): boolean {
   const parent = vmaMm(task, vma)
   const first = vmaStart(task, vma)
   const last = vmaLast(task, vma)
@@ -121,24 +143,25 @@ function copyEntries(task: Task, child: Mm, vma: Vma): boolean {
     }
     unlockSpot(task, from, vpn) // the child's tables are allocated without a lock; MMAP_SEM keeps the parent's entry
     const end = Math.min(last, hugeStart(vpn) + ENTRIES - 1)
-    copied = hugeWord(from) !== 0 ? copyHuge(task, vma, child, vpn) : copySmall(task, vma, child, vpn, end)
+    copied = hugeWord(from) !== 0 ? copyHuge(task, vma, copy, vpn) : copySmall(task, vma, copy, vpn, end)
     vpn = end + 1
   }
   invalidateRangeEnd(task, range)
   return copied
 }
 
-function copySmall(task: Task, vma: Vma, child: Mm, first: number, last: number): boolean {
+function copySmall(task: Task, vma: Vma, copy: Vma, first: number, last: number): boolean {
+  const child = vmaMm(task, copy)
   if (allocLeaf(task, child, mmRoot(task, child), first) === NO_TABLE) return false
-  copyLeaf(task, vma, child, first, last)
-  return true
+  return copyLeaf(task, vma, copy, first, last)
 }
 
 /**
  * Copies a 2 MiB entry; the child gets one, too, read-only in both. False when memory is out. Reverse-map locks, then the
  * parent's and the child's third-level table. MMAP_SEM of both held for writing.
  */
-function copyHuge(task: Task, vma: Vma, child: Mm, vpn: number): boolean {
+function copyHuge(task: Task, vma: Vma, copy: Vma, vpn: number): boolean {
+  const child = vmaMm(task, copy)
   const to = allocPmd(task, child, mmRoot(task, child), vpn)
   const spare = to === 0 ? NO_TABLE : allocSpareLeaf(task)
   if (spare === NO_TABLE) return false
@@ -150,7 +173,14 @@ function copyHuge(task: Task, vma: Vma, child: Mm, vpn: number): boolean {
     if (spot !== NO_TABLE) unlockSpot(task, spot, vpn)
     unlockRmaps(task, vma, true)
     freeSpareLeaf(task, spare)
-    return copySmall(task, vma, child, vpn, vpn + ENTRIES - 1)
+    return copySmall(task, vma, copy, vpn, vpn + ENTRIES - 1)
+  }
+  if (isPinned(task, get(task, from)) && !vmaIsHugetlb(task, vma)) {
+    unlockSpot(task, spot, vpn)
+    unlockRmaps(task, vma, true)
+    freeSpareLeaf(task, spare)
+    splitHuge(task, vma, vpn)
+    return copySmall(task, vma, copy, vpn, vpn + ENTRIES - 1)
   }
   lockPmd(task, to, vpn, true)
   const entry = atomicAnd(task, from, ~PTE_WRITE)
@@ -178,21 +208,53 @@ function copyHuge(task: Task, vma: Vma, child: Mm, vpn: number): boolean {
  *
  * so a leaf is copied with the family's semaphore held for writing: a walk sees both areas before, or both after.
  */
-function copyLeaf(task: Task, vma: Vma, child: Mm, first: number, last: number): void {
+function copyLeaf(task: Task, vma: Vma, copy: Vma, first: number, last: number): boolean {
+  let spare = NO_FRAME
   for (let vpn = first; vpn <= last; ) {
     lockRmaps(task, vma, true)
     const from = lockLeaf(task, mmRoot(task, vmaMm(task, vma)), vpn)
-    const to = lockLeaf(task, mmRoot(task, child), vpn, true)
+    const to = lockLeaf(task, mmRoot(task, vmaMm(task, copy)), vpn, true)
     let busy = NO_FRAME
-    for (; vpn <= last && busy === NO_FRAME; vpn++) busy = copyEntry(task, vma, from, to, vpn)
+    let needed = false
+    for (; vpn <= last && busy === NO_FRAME && !needed; vpn++) {
+      if (!isPinned(task, get(task, entryAt(from, LEAF_LEVEL, vpn)))) busy = copyEntry(task, vma, from, to, vpn)
+      else if (spare === NO_FRAME) needed = true
+      else {
+        copyPinned(task, copy, from, to, vpn, spare)
+        spare = NO_FRAME
+      }
+    }
     unlockLeaf(task, to)
     unlockLeaf(task, from)
     unlockRmaps(task, vma, true)
-    if (busy === NO_FRAME) continue
-    frameWaitUnlocked(task, busy) // taken exclusively by a device at this moment, given back by a CPU, or on its way
+    if (busy === NO_FRAME && !needed) continue
     vpn--
+    // Taken exclusively by a device at this moment, given back by a CPU, or on its way.
+    if (busy !== NO_FRAME) frameWaitUnlocked(task, busy)
+    else spare = frameAlloc(task, SYSTEM_ZONE, FRAME_ANON | FRAME_EXCLUSIVE | FRAME_DIRTY)
+    if (needed && spare === NO_FRAME) return false
   }
+  if (spare !== NO_FRAME) framePut(task, spare)
+  return true
 }
+
+/** Is it the entry of a pinned page that is private to this process? */
+function isPinned(task: Task, entry: number): boolean {
+  if (!ptePresent(entry) || pteFrame(entry) === ZERO_FRAME) return false
+  return framePins(task, pteFrame(entry)) > 0 && (frameFlags(task, frameHead(task, pteFrame(entry))) & FRAME_ANON) !== 0
+}
+
+/** Gives the child a copy of a page in `fresh`, which nobody knows yet. Both leaf locks held. */
+function copyPinned(task: Task, copy: Vma, from: Table, to: Table, vpn: number, fresh: Frame): void {
+  const entry = get(task, entryAt(from, LEAF_LEVEL, vpn))
+  frameCopy(task, fresh, pteFrame(entry))
+  frameSetMapping(task, fresh, vmaOwner(task, copy), vmaIndex(task, copy, vpn))
+  frameMapInc(task, fresh)
+  storeEntry(task, entryAt(to, LEAF_LEVEL, vpn), makePte(fresh, entry & COPIED))
+}
+
+/** What the entry of a copy has of its original: rights, and that it was written. */
+const COPIED = PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG
 
 /** Copies one entry. Returns the frame to wait for when that must be tried again. Both leaf locks held. */
 function copyEntry(task: Task, vma: Vma, from: Table, to: Table, vpn: number): Frame {

@@ -116,12 +116,11 @@ export function gupRangePin(task: Task, range: GupRange, mm: Mm, start: number, 
   if (pages <= 0 || pages > gupRangeCapacity(task, range)) return -EINVAL
   for (let i = 0; i < pages; i++) {
     tick(task)
-    const frame = getUserPage(task, mm, start + i, write)
+    const frame = getUserPage(task, mm, start + i, write, { pin: true })
     if (frame < 0) {
       dropPins(task, range, i)
       return frame
     }
-    frameAddPin(task, frame as Frame, 1)
     gupRangeSet(task, range, i, frame as Frame, write)
   }
   put(task, range + PAGES, pages)

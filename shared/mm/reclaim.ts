@@ -21,6 +21,7 @@ import {
   frameIsBlock,
   frameMapDec,
   frameMaps,
+  framePins,
   frameTryLock,
   frameUnlock,
   NO_FRAME,
@@ -98,7 +99,7 @@ function dropLazy(task: Task, vma: Vma, vpn: number, frame: Frame): void {
   const range = rangeInit(task, vmaMm(task, vma), vpn, vpn, NOTIFY.clear)
   invalidateRangeStart(task, range)
   eachMapping(task, vma, vpn, vpn, frame, 1, (at, entry) => {
-    if (!ptePresent(entry)) return false
+    if (!ptePresent(entry) || framePins(task, frame) > 0) return false
     if (((entry & PTE_DIRTY) | (frameFlags(task, frame) & FRAME_DIRTY)) !== 0) {
       frameClearFlags(task, frame, FRAME_LAZY_FREE)
       return false

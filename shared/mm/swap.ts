@@ -185,8 +185,9 @@ function toSlot(task: Task, frame: Frame): boolean {
   return went
 }
 
-/** Replaces one present entry of `frame` by a swap entry. Leaf lock held. Returns true. */
+/** Replaces one present entry of `frame` by a swap entry, unless it was pinned since (mm/gup.ts). Leaf lock held. True when it did. */
 function putOut(task: Task, at: WordAt, frame: Frame, slot: Frame): boolean {
+  if (framePins(task, frame) > 0) return false
   const before = clearEntry(task, at)
   const alone = (frameFlags(task, frame) & FRAME_EXCLUSIVE) !== 0
   frameGet(task, slot)

@@ -56,7 +56,7 @@ export function makeDeviceExclusive(
   const frames: (Frame | -1)[] = []
   let error = 0
   for (let i = 0; i < pages && error === 0; i++) {
-    const frame = getUserPage(task, mm, start + i, true, true)
+    const frame = getUserPage(task, mm, start + i, true, { split: true })
     if (frame < 0) error = frame
     else frames.push(frame as Frame)
   }

@@ -10,14 +10,20 @@ import { FRAME_DIRTY, frameClearFlags, frameFlags, framePins, NO_FRAME } from '.
 import { DMA, iommuMap, iommuTranslate, iommuUnmap } from '../../shared/frame/iommu.ts'
 import { frameAlloc, framePut } from '../../shared/frame/zones.ts'
 import { EFAULT, EINVAL } from '../../shared/memory/errno.ts'
+import { moveFrame } from '../../shared/mm/compact.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
-import { createGupRange, freeGupRange, gupRangePin, gupRangeUnpin } from '../../shared/mm/guprange.ts'
+import { fork } from '../../shared/mm/fork.ts'
+import { createGupRange, freeGupRange, gupRangeFrame, gupRangePin, gupRangeUnpin } from '../../shared/mm/guprange.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { munmap } from '../../shared/mm/munmap.ts'
+import { switchMm } from '../../shared/mm/shootdown.ts'
+import { putOutFrame } from '../../shared/mm/shrink.ts'
 import { mmapSem } from '../../shared/notifier/mmhead.ts'
+import { assert } from '../../shared/seam/error.ts'
 import { MMAP_SEM } from '../../shared/sync/classes.ts'
 import { downRead, upRead } from '../../shared/sync/rwsem.ts'
-import { A, area, entries, frameOf, load, makeScarce, newSpace, RO, RW, store } from '../support/addressspace.ts'
+import { A, area, entries, frameOf, load, makeScarce, newSpace, RO, RW, store, wrongCounts } from '../support/addressspace.ts'
+import { everyPreemption } from '../support/interleave.ts'
 import { solo, violationOf } from '../support/solo.ts'
 
 /** Two pages with content; a device that no address space has opened. */
@@ -186,3 +192,81 @@ t.test('a map that is freed while it pins is a mistake', (t) => {
   t.throws(() => violationOf(() => freeGupRange(made.task, made.map)), /a gup range is freed without pins/)
   t.end()
 })
+
+t.test('fork gives the child a copy of a pinned page: the parent keeps the frame that the device has', (t) => {
+  const made = scene()
+  const { task, mm, map } = made
+  made.pin(A, 1, true)
+  const frame = frameOf(task, mm, A)
+  const child = fork(task, mm, 2)
+  t.not(child, 0)
+  t.same(entries(task, mm, A, 2), ['rw', 'ro'], 'the other page is shared')
+  store(task, A, 9)
+  t.equal(frameOf(task, mm, A), frame, 'no later write of the parent takes it away from the pin')
+  switchMm(task, child)
+  t.same([load(task, A), load(task, A + 1)], [7, 8])
+  t.same(entries(task, child, A, 2), ['rw', 'ro'])
+  switchMm(task, mm)
+  gupRangeUnpin(task, map, true)
+  t.same(wrongCounts(task, mm, child), [])
+  mmPut(task, child)
+  t.same(made.close(), [])
+  t.end()
+})
+
+t.test('no memory for the copy: fork fails, and nothing is left of it', (t) => {
+  const made = scene()
+  const { task, mm, map } = made
+  made.pin(A, 2, true)
+  const give = makeScarce(task, 'frame', 1)
+  t.equal(fork(task, mm, 2), 0)
+  give()
+  t.same(entries(task, mm, A, 2), ['rw', 'rw'])
+  gupRangeUnpin(task, map, false)
+  t.same(made.close(), [])
+  t.end()
+})
+
+t.test('a pin for reading makes the page the process own first: its next write stays with the device', (t) => {
+  const made = scene()
+  const { task, mm, map } = made
+  const child = fork(task, mm, 2)
+  made.pin(A, 1, false)
+  const frame = frameOf(task, mm, A)
+  store(task, A, 9)
+  t.equal(frameOf(task, mm, A), frame)
+  mmPut(task, child)
+  gupRangeUnpin(task, map, false)
+  t.same(made.close(), [])
+  t.end()
+})
+
+/** What meets a pin at each of its steps. */
+for (const [name, act] of [
+  ['putting the page out', putOutFrame],
+  ['moving the page', moveFrame],
+] as const) {
+  t.test(`${name} and pinning it, at whatever step: what is pinned is what the process has`, (t) => {
+    const schedules = everyPreemption(() => {
+      const made = scene()
+      const { task, mm, map } = made
+      const reclaimer = made.other(1)
+      const frame = frameOf(task, mm, A)
+      return {
+        first: reclaimer,
+        run: () => act(reclaimer, frame),
+        second: task,
+        meanwhile: () => made.pin(A, 1, true),
+        check: () => {
+          assert(frameOf(task, mm, A) === gupRangeFrame(task, map, 0), 'the pin is on another frame')
+          assert(load(task, A) === 7, 'the content is lost')
+          gupRangeUnpin(task, map, false)
+          const left = made.close()
+          assert(left.length === 0, left.join('; '))
+        },
+      }
+    })
+    t.ok(schedules > 10, `${schedules} schedules`)
+    t.end()
+  })
+}
