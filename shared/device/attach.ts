@@ -3,7 +3,7 @@
  *
  *   attach   mirror record, subscription over the whole address space, driver's attach, instance number: only the last step
  *            lets the hardware see it
- *   detach   instance number gone, engine flushed out; subscription removed; table emptied; reference dropped
+ *   detach   instance number gone, engine flushed out; driver's close; subscription removed; table emptied; reference dropped
  *   last     driver's detach, record freed: on the closing cpu, or on the service if it was still at a fault of this mirror
  *
  *     engine                                   detach
@@ -89,6 +89,7 @@ export function detachDevice(task: Task, mirror: Mirror): void {
   setInstance(task, device, mirrorInstance(task, mirror), NO_MIRROR)
   unlockDevice(task, device)
   flushDeviceTlb(task, device)
+  boundDriver(task, device).close(mirror)
   withdraw(task, mirror)
   putMirror(task, mirror)
 }

@@ -38,14 +38,17 @@ import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { type NotifierRange, rangeBlockable, rangeEvent, rangeLast, rangeOwner, rangeStart } from '../notifier/windows.ts'
 import { atomicAdd, atomicCas, atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { logLine } from '../seam/log.ts'
+import { WAIT } from '../seam/park.ts'
 import { put } from '../seam/plain.ts'
 import { PROBE, probe } from '../seam/probe.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { ringPublish, ringReserve } from '../sync/ring.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
+import { waitUntil, wakeAll } from '../sync/waitqueue.ts'
 import type { Driver } from './contract.ts'
 import { finishDeviceFlush, flushDeviceTlb, isFlushing, startDeviceFlush } from './devicetlb.ts'
+import { DriverRecords } from './driverrecords.ts'
 import { touchedFrame } from './entryframe.ts'
 import { RangeContext } from './rangecontext.ts'
 import { deviceWord, getMirrorOf, workRing } from './record.ts'
@@ -53,10 +56,13 @@ import { deviceLeave } from './registration.ts'
 
 /** `dev`: what every call of a driver is handed. */
 export class DeviceContext extends RangeContext {
+  /** Records of the driver's own. */
+  readonly records: DriverRecords
   private readonly driver: Driver
 
   constructor(task: Task, device: number, driver: Driver) {
     super(task, device)
+    this.records = new DriverRecords(task)
     this.driver = driver
   }
 
@@ -178,11 +184,11 @@ export class DeviceContext extends RangeContext {
   }
 
   /**
-   * Shows the hardware what the mirror has of the event's pages. Update lock held, in `update`, for a fault. Returns the number of
-   * pages.
+   * Shows the hardware what the mirror has of the event's pages; `write` false: for reading only. Update lock held, in `update`, for
+   * a fault. Returns the number of pages.
    */
-  publish(mirror: Mirror, event: HmmEvent): number {
-    return mirrorPublish(this.task, mirror, event.start, event.end)
+  publish(mirror: Mirror, event: HmmEvent, write = true): number {
+    return mirrorPublish(this.task, mirror, event.start, event.end, write)
   }
 
   /**
@@ -222,6 +228,19 @@ export class DeviceContext extends RangeContext {
 
   unlock(mirror: Mirror): void {
     mirrorUnlock(this.task, mirror)
+  }
+
+  /**
+   * Sleeps until `condition()`, about words that others change before they call wakeAll for the same queue: three words of a mirror
+   * or of the device. No lock held; `condition` takes none.
+   */
+  waitUntil(queue: WordAt, condition: () => boolean): void {
+    waitUntil(this.task, queue, WAIT.gracePeriod, queue, condition)
+  }
+
+  /** Wakes who waits in a queue, after the words of its condition were written. Any lock may be held. */
+  wakeAll(queue: WordAt): void {
+    wakeAll(this.task, queue)
   }
 
   /** This device's mirror of `mm` with a reference for the caller (putMirror), or null. */

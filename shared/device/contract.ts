@@ -10,6 +10,8 @@
  *   attach          the cpu actor that opens it   sleep, allocate, take its locks
  *   detach          the cpu actor that closes it, sleep, free                             wait for a service
  *                   or the device's service
+ *   close           the cpu actor that closes it  take the update lock, wait for the        allocate, fault, wait for a service
+ *                                                 engine
  *   ioctl           the calling cpu actor         sleep, fault (rangeFault), take locks
  *   invalidate      a dispatcher, or inline on    take the update lock (trylock if the      allocate, fault, take mmap_sem,
  *                   whoever changes the page      range is not blockable), wait for the     wait for a service, readBegin
@@ -23,13 +25,14 @@
  *
  *   invalidateStart as invalidate                 as invalidate, but begin a flush,       as invalidate; keep a lock
  *                                                 not wait for it
- *   invalidateFinish as invalidate, later         wait for the engine                     take the update lock, allocate
+ *   invalidateFinish as invalidate, later         wait for the engine, take the update    allocate; know more than the token:
+ *                                                 lock for what had to wait for it        much may have happened meanwhile
  * update and release are for machines of era events (docs/events.md), where invalidate is not called.
  *
  * invalidate, in this order, whatever the event: take the update lock; setSeq; take the rights away from the range
  * (dev.unmap or dev.writeProtect, which flush the device's TLB); unlock; return true. When it returns the device no longer
- * uses the range. It may return false only if the range is not blockable and the lock was not to be had; then nothing of
- * the above was done.
+ * uses the range. It may return false only if the range is not blockable, because the lock was not to be had or because
+ * what it does may sleep; then nothing of the above was done.
  *
  * In era two-pass a driver with the pair invalidateStart and invalidateFinish is called by it instead: the first pass of all
  * subscribers comes before the second of any, so what takes long runs at the same time on all devices. Several invalidations may be
@@ -87,6 +90,11 @@ export interface Driver {
   attach?(dev: DeviceContext, mirror: Mirror): number
   /** Called last for a mirror: nothing is mapped, and no callback, fault or ioctl on it runs any more. */
   detach?(dev: DeviceContext, mirror: Mirror): void
+  /**
+   * The device is being closed for this address space: its hardware does not see the mirror any more, nothing more is installed, and
+   * changes are still announced. Here ends what needs that: what was mapped for DMA, with what the device wrote. detach follows.
+   */
+  close?(dev: DeviceContext, mirror: Mirror): void
   /** Takes the range away from the device. See the rules above. */
   invalidate(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): boolean
   /**

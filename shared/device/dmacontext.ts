@@ -11,7 +11,7 @@
  * The locks are those of the functions behind it (hmm/dmamap.ts, mm/guprange.ts).
  */
 import { type DmaPage, type Iommu, iommuFailAfter, iommuMappings, NO_DMA_PAGE } from '../frame/iommu.ts'
-import { hmmRangeDmaMap, hmmRangeDmaUnmap, isDmaMapped } from '../hmm/dmamap.ts'
+import { hmmRangeDmaHandOver, hmmRangeDmaMap, hmmRangeDmaMapUnlocked, hmmRangeDmaUnmap, isDmaMapped } from '../hmm/dmamap.ts'
 import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
 import type { Range } from '../hmm/range.ts'
 import {
@@ -50,6 +50,16 @@ export class DmaContext {
   /** Fills a registered range and maps its pages. mmap_sem held. The number mapped, or a negative errno: then nothing is. */
   mapRange(range: Range, map: GupRange, block = true): number {
     return hmmRangeDmaMap(this.task, range, map, this.iommu, block)
+  }
+
+  /** As mapRange with rangeFaultUnlocked: mmap_sem is not held. -EBUSY: begin again. `onRetry` hears of each fill in vain. */
+  mapRangeUnlocked(range: Range, map: GupRange, timeoutMs: number, onRetry?: () => void): number {
+    return hmmRangeDmaMapUnlocked(this.task, range, map, this.iommu, timeoutMs, onRetry)
+  }
+
+  /** Hands what a valid range has mapped over to the list of what the device has (rangeAssign). Update lock held. The pages gained. */
+  handOver(range: Range, map: GupRange, list: Range, listMap: GupRange): number {
+    return hmmRangeDmaHandOver(this.task, range, map, list, listMap)
   }
 
   /** Unmaps pages of a range, by default all, in a callback or after rangeValid: update lock held. The number, or -EINVAL. */

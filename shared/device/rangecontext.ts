@@ -2,11 +2,12 @@
  * The part of `dev` that deals with ranges: making them, filling them from the CPU page table, and installing what was found in
  * the mirror. What keeps a fill apart from invalidations is the protocol of the machine's era (hmm/protocol.ts).
  */
+import { NO_DMA_PAGE } from '../frame/iommu.ts'
 import { ZERO_FRAME } from '../frame/zones.ts'
 import { Encoding, get64, type PfnFormat, pfnFrame } from '../hmm/encoding.ts'
 import { type Era, eraOf } from '../hmm/era.ts'
 import { type Mirror, mirrorSub } from '../hmm/mirror.ts'
-import { MIRROR_WRITE, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
+import { MIRROR_WRITE, type MirrorPte, mirrorPteFromDma, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
 import { mirrorFill, mirrorIterator } from '../hmm/mirrortable.ts'
 import { rangePfns } from '../hmm/pfn.ts'
 import { protocolOf, rangeRegister, rangeUnregister, rangeValid, rangeWait } from '../hmm/protocol.ts'
@@ -14,17 +15,20 @@ import {
   createRange,
   freeRange,
   type Range,
+  rangeBind,
   rangeEncodingAt,
   rangeFirst,
   rangeGenerationAt,
   rangeMirror,
   rangePages,
   rangePfnAt,
+  rangeRelease,
   rangeRequest,
   rangeSetOwner,
 } from '../hmm/range.ts'
 import { rangeFault, rangeSnapshot } from '../hmm/rangefault.ts'
 import { rangeFaultUnlocked } from '../hmm/unlocked.ts'
+import type { GupRange } from '../mm/guprange.ts'
 import { subLastOrigin } from '../notifier/subscriptions.ts'
 import { get } from '../seam/plain.ts'
 import { countStat, maxStat, STAT } from '../seam/stats.ts'
@@ -32,6 +36,9 @@ import type { Task } from '../seam/task.ts'
 import { DmaContext } from './dmacontext.ts'
 import { HmmRanges } from './hmmranges.ts'
 import { DeviceMemory } from './memory.ts'
+
+/** No entry for a page: what the mirror has there stays. */
+const NO_ENTRY = 0 as MirrorPte
 
 /** The calls about ranges; DeviceContext adds the others. */
 export class RangeContext {
@@ -74,6 +81,15 @@ export class RangeContext {
 
   freeRange(range: Range): void {
     freeRange(this.task, range)
+  }
+
+  /**
+   * Says which pages a range is about without registering it: a list of what a device has mapped (dma.handOver), which is never
+   * filled. At most as many as it was made for.
+   */
+  rangeAssign(range: Range, mirror: Mirror, start: number, pages: number): void {
+    rangeBind(this.task, range, mirror, start, pages)
+    rangeRelease(this.task, range)
   }
 
   /** Registers a range; see hmm/range.ts for the loop and the errors. */
@@ -150,18 +166,40 @@ export class RangeContext {
    */
   install(range: Range, pages = rangePages(this.task, range)): number {
     const { task, encoding } = this
-    const mirror = rangeMirror(task, range)
     encoding.load(task, rangeEncodingAt(range))
+    return this.fillMirror(range, 0, pages, (i) => {
+      const low = get(task, rangePfnAt(task, range, i))
+      const high = get(task, rangePfnAt(task, range, i) + 1)
+      if (!encoding.hasPage(low, high)) return NO_ENTRY
+      return mirrorPteFromFrame(pfnFrame(low, high, encoding.shift), encoding.hasWrite(low, high) ? MIRROR_WRITE : 0)
+    })
+  }
+
+  /** As install, for pages [first, first + pages) of a range that are mapped in `map`: the mirror's entries are pages of the bus. */
+  installDma(range: Range, map: GupRange, first: number, pages: number): number {
+    return this.fillMirror(range, first, pages, (i) => {
+      const page = this.dma.rangePage(range, map, i)
+      return page === NO_DMA_PAGE ? NO_ENTRY : mirrorPteFromDma(page, this.rangeHas(range, i, true) ? MIRROR_WRITE : 0)
+    })
+  }
+
+  /** Fills the mirror's entries of pages [first, first + pages) of a range with what `entryOf` says, where it says anything. */
+  private fillMirror(range: Range, first: number, pages: number, entryOf: (i: number) => MirrorPte): number {
+    const { task } = this
+    const mirror = rangeMirror(task, range)
     const iterator = mirrorIterator(task, mirror)
-    const first = rangeFirst(task, range)
     let installed = 0
-    for (let i = 0; i < pages && installed >= 0; i++) {
-      const at = rangePfnAt(task, range, i)
-      const low = get(task, at)
-      const high = get(task, at + 1)
-      if (!encoding.hasPage(low, high)) continue
-      const pte = mirrorPteFromFrame(pfnFrame(low, high, encoding.shift), encoding.hasWrite(low, high) ? MIRROR_WRITE : 0)
-      const filled = mirrorFill(task, mirror, iterator, first + i, pte, get(task, rangeGenerationAt(task, range, i)))
+    for (let i = first; i < first + pages && installed >= 0; i++) {
+      const pte = entryOf(i)
+      if (pte === NO_ENTRY) continue
+      const filled = mirrorFill(
+        task,
+        mirror,
+        iterator,
+        rangeFirst(task, range) + i,
+        pte,
+        get(task, rangeGenerationAt(task, range, i)),
+      )
       installed = filled ? installed + 1 : -1
     }
     iterator.finish()

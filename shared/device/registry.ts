@@ -35,6 +35,8 @@ export interface BoundDriver {
   /** It takes commands from user space. */
   readonly takesCommands: boolean
   attach(mirror: Mirror): number
+  /** Tells the driver that its device is being closed. */
+  close(mirror: Mirror): void
   /** Drops a reference; the last one calls the driver's detach and frees the mirror. */
   putMirror(mirror: Mirror): void
   serviceFault(mirror: Mirror, fault: DeviceFault): number
@@ -165,6 +167,7 @@ function bind(driver: Driver, dev: DeviceContext): BoundDriver {
     servesFaults: driver.serviceFault !== undefined,
     takesCommands: driver.ioctl !== undefined,
     attach: (mirror) => guard('attach', () => driver.attach?.(dev, mirror) ?? 0),
+    close: (mirror) => guard('close', () => driver.close?.(dev, mirror)),
     putMirror: (mirror) => guard('detach', () => dev.putMirror(mirror)),
     serviceFault: (mirror, fault) =>
       guard('serviceFault', () =>

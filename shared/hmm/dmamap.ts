@@ -10,9 +10,16 @@
  *                         commit    the entries become NONE
  *
  * Around it is the loop of a driver (hmm/protocol.ts), with one more duty: what was mapped and may not be used is unmapped.
+ *
+ * A range that is filled is one fault's; what a device has outlives many. So it is kept in a second range, never registered and
+ * never filled, to which a fault's range hands its pages over once it was found valid:
+ *
+ *     fault's range   page 4: frame 9, mapped      fault's range   page 4: NONE
+ *     device's range  page 4: NONE                 device's range  page 4: frame 9, mapped
  */
 import { type Iommu, NO_DMA_PAGE } from '../frame/iommu.ts'
 import { EAGAIN, EBUSY, EINVAL } from '../memory/errno.ts'
+import type { WordAt } from '../memory/words.ts'
 import {
   type GupRange,
   gupRangeCapacity,
@@ -20,18 +27,31 @@ import {
   gupRangeDmaMap,
   gupRangeDmaPage,
   gupRangeDmaUnmap,
+  gupRangeExchange,
   gupRangePages,
   gupRangeResize,
   gupRangeSet,
   NO_GUP_RANGE,
 } from '../mm/guprange.ts'
+import { assert } from '../seam/error.ts'
 import { get, put } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { Encoding, pfnFrame } from './encoding.ts'
 import { assertMirrorLocked, NO_MIRROR } from './mirror.ts'
 import { protocolOf } from './protocol.ts'
-import { NO_RANGE, type Range, rangeEncodingAt, rangeMirror, rangePages, rangePfnAt } from './range.ts'
+import {
+  NO_RANGE,
+  type Range,
+  rangeEncodingAt,
+  rangeFirst,
+  rangeGenerationAt,
+  rangeLastPage,
+  rangeMirror,
+  rangePages,
+  rangePfnAt,
+} from './range.ts'
 import { MMAP_SEM_DROPPED, rangeFault, rangeFaultDroppable } from './rangefault.ts'
+import { rangeFaultUnlocked } from './unlocked.ts'
 
 /** Filled anew for each range. */
 const encoding = new Encoding()
@@ -44,11 +64,32 @@ const encoding = new Encoding()
  * mmap_sem held for reading, and still held on return; not so with `block` false, when -EAGAIN says that it was given up to wait.
  */
 export function hmmRangeDmaMap(task: Task, range: Range, dma: GupRange, iommu: Iommu, block = true): number {
-  const pages = rangePages(task, range)
-  if (pages > gupRangeCapacity(task, dma)) return -EINVAL
+  if (rangePages(task, range) > gupRangeCapacity(task, dma)) return -EINVAL
   const filled = block ? rangeFault(task, range) : rangeFaultDroppable(task, range)
   if (filled === MMAP_SEM_DROPPED) return -EAGAIN
-  if (filled < 0) return filled
+  return filled < 0 ? filled : mapFilled(task, range, dma, iommu)
+}
+
+/**
+ * As hmmRangeDmaMap, with the fill of hmm/unlocked.ts: mmap_sem is not held, and `timeoutMs` and `onRetry` are those of
+ * rangeFaultUnlocked, whose errors come, too. -EBUSY: too late, or invalidated between filling and mapping.
+ */
+export function hmmRangeDmaMapUnlocked(
+  task: Task,
+  range: Range,
+  dma: GupRange,
+  iommu: Iommu,
+  timeoutMs: number,
+  onRetry?: () => void,
+): number {
+  if (rangePages(task, range) > gupRangeCapacity(task, dma)) return -EINVAL
+  const filled = rangeFaultUnlocked(task, range, timeoutMs, onRetry)
+  return filled < 0 ? filled : mapFilled(task, range, dma, iommu)
+}
+
+/** Maps what the entries of a range name. */
+function mapFilled(task: Task, range: Range, dma: GupRange, iommu: Iommu): number {
+  const pages = rangePages(task, range)
   gupRangeResize(task, dma, pages)
   takeFrames(task, range, dma, 0, pages)
   // Asked without the update lock, so a yes may be old when it is heard: the driver asks once more, under it.
@@ -83,11 +124,50 @@ export function hmmRangeDmaUnmap(
   return unmapped
 }
 
+/**
+ * Hands the pages that `from` has mapped over to `to`, which covers it. A page that `to` has already keeps its mapping; but if only
+ * the new one is for writing, the two change places. So what `from` has afterwards the device was never told of, or has to forget
+ * before it is unmapped. Returns the pages that `to` has more than before. Both are of one mirror and of one format; the update
+ * lock is held, and rangeValid has said yes to `from` under it.
+ */
+export function hmmRangeDmaHandOver(task: Task, from: Range, fromDma: GupRange, to: Range, toDma: GupRange): number {
+  assertMirrorLocked(task, rangeMirror(task, from))
+  const offset = rangeFirst(task, from) - rangeFirst(task, to)
+  const covered = offset >= 0 && rangeLastPage(task, from) <= rangeLastPage(task, to)
+  assert(covered && rangeMirror(task, from) === rangeMirror(task, to), 'what is handed over lies inside the range that takes it')
+  gupRangeResize(task, toDma, rangePages(task, to))
+  let more = 0
+  for (let i = 0; i < rangePages(task, from); i++) {
+    if (!isDmaMapped(task, from, fromDma, i)) continue
+    const there = isDmaMapped(task, to, toDma, offset + i)
+    if (there && !(isForWriting(task, from, i) && !isForWriting(task, to, offset + i))) continue
+    exchangeWords(task, rangePfnAt(task, from, i), rangePfnAt(task, to, offset + i), 2)
+    exchangeWords(task, rangeGenerationAt(task, from, i), rangeGenerationAt(task, to, offset + i), 1)
+    gupRangeExchange(task, fromDma, i, toDma, offset + i)
+    if (!there) more++
+  }
+  return more
+}
+
+function isForWriting(task: Task, range: Range, i: number): boolean {
+  encoding.load(task, rangeEncodingAt(range))
+  const at = rangePfnAt(task, range, i)
+  return encoding.hasWrite(get(task, at), get(task, at + 1))
+}
+
+function exchangeWords(task: Task, at: WordAt, other: WordAt, words: number): void {
+  for (let i = 0; i < words; i++) {
+    const before = get(task, at + i)
+    put(task, at + i, get(task, other + i))
+    put(task, other + i, before)
+  }
+}
+
 /** Is page `i` of a range mapped? Its entry says so, not its DMA page. */
 export function isDmaMapped(task: Task, range: Range, dma: GupRange, i: number): boolean {
   encoding.load(task, rangeEncodingAt(range))
   const at = rangePfnAt(task, range, i)
-  return encoding.wantsPage(get(task, at), get(task, at + 1)) && gupRangeDmaPage(task, dma, i) !== NO_DMA_PAGE
+  return encoding.hasPage(get(task, at), get(task, at + 1)) && gupRangeDmaPage(task, dma, i) !== NO_DMA_PAGE
 }
 
 /** Has the entries of a range say which frames its pages are. */
@@ -97,8 +177,7 @@ function takeFrames(task: Task, range: Range, dma: GupRange, first: number, page
     const at = rangePfnAt(task, range, i)
     const low = get(task, at)
     const high = get(task, at + 1)
-    if (encoding.wantsPage(low, high))
-      gupRangeSet(task, dma, i, pfnFrame(low, high, encoding.shift), encoding.hasWrite(low, high))
+    if (encoding.hasPage(low, high)) gupRangeSet(task, dma, i, pfnFrame(low, high, encoding.shift), encoding.hasWrite(low, high))
     else gupRangeClear(task, dma, i)
   }
 }

@@ -102,10 +102,11 @@ export function updateError(result: number, known: readonly number[]): number {
 }
 
 /**
- * Lets the hardware look at the valid entries of pages [start, end), for writing where they have WRITE. Returns how many there are.
+ * Lets the hardware look at the valid entries of pages [start, end), for writing where they have WRITE and `write` says so. Returns
+ * how many there are.
  * Update lock held; called from update() for a fault, so that no change of these pages is running.
  */
-export function mirrorPublish(task: Task, mirror: Mirror, start: number, end: number): number {
+export function mirrorPublish(task: Task, mirror: Mirror, start: number, end: number, write = true): number {
   assertMirrorLocked(task, mirror)
   const passing = mirrorIommu(task, mirror) === null ? 0 : MIRROR_VALID_PFN
   let published = 0
@@ -114,7 +115,7 @@ export function mirrorPublish(task: Task, mirror: Mirror, start: number, end: nu
       for (;;) {
         const before = atomicLoad(task, at) as MirrorPte
         if (!mirrorValid(before) || (before & passing) !== 0) break
-        const shown = before | MIRROR_HW_READ | (mirrorWritable(before) ? MIRROR_HW_WRITE : 0)
+        const shown = before | MIRROR_HW_READ | (write && mirrorWritable(before) ? MIRROR_HW_WRITE : 0)
         if (atomicCas(task, at, before, shown) !== before) continue // the engine set DIRTY
         published++
         break

@@ -102,6 +102,18 @@ export function gupRangeDmaPage(task: Task, range: GupRange, i: number): DmaPage
   return get(task, entryAt(task, range, i) + 1) as DmaPage
 }
 
+/** Lets page `i` of `a` and page `j` of `b` change places, each with what it is mapped as. Neither is pinned. */
+export function gupRangeExchange(task: Task, a: GupRange, i: number, b: GupRange, j: number): void {
+  assert(get(task, a + PINNED) === 0 && get(task, b + PINNED) === 0, 'a pinned page stays where it is')
+  for (const word of [0, 1]) {
+    const at = entryAt(task, a, i) + word
+    const other = entryAt(task, b, j) + word
+    const before = get(task, at)
+    put(task, at, get(task, other))
+    put(task, other, before)
+  }
+}
+
 /** The frame of page `i`, which is there. */
 export function gupRangeFrame(task: Task, range: GupRange, i: number): Frame {
   return (get(task, entryAt(task, range, i)) >>> SHIFT) as Frame
