@@ -19,7 +19,19 @@ import { VM_EXEC, VM_HUGETLB, VM_READ, VM_SHARED, VM_WRITE } from '../mm/vma.ts'
 import { HmmError } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
 import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
-import type { AdviceName, AdviseOp, DeviceFileOp, DeviceOp, DeviceWriteOp, MmapOp, RemapOp, ScenarioOp } from './ops.ts'
+import type {
+  AdviceName,
+  AdviseOp,
+  DeviceFileOp,
+  DeviceOp,
+  DeviceWriteOp,
+  MmapOp,
+  PrefetchAdvice,
+  PrefetchOp,
+  RegisterOp,
+  RemapOp,
+  ScenarioOp,
+} from './ops.ts'
 import { type Handle, type Process, Processes } from './processes.ts'
 
 /** Runs operations of one scenario, on the cpu actor that `task` belongs to. */
@@ -169,10 +181,10 @@ export class Interpreter {
     return this.command(process, op.device, { cmd: 'release', start: 0, pages: 1 }).text
   }
 
-  private ioctl(process: Process, op: DeviceOp | DeviceWriteOp): string {
-    const cmd = COMMANDS[op.op]
+  private ioctl(process: Process, op: DeviceOp | DeviceWriteOp | RegisterOp | PrefetchOp): string {
+    const cmd = op.op === 'prefetch' ? PREFETCHES[op.advice] : COMMANDS[op.op]
     const start = this.page(process, op.handle, op.page)
-    const value = op.op === 'dwrite' ? op.value : 0n
+    const value = op.op === 'dwrite' ? op.value : op.op === 'reg_mr' ? BigInt(rights(op.prot)) : 0n
     const { result, text } = this.command(process, op.device, {
       cmd,
       start,
@@ -183,7 +195,7 @@ export class Interpreter {
     if (result === null) return text
     const counted = op.op === 'dread' || op.op === 'dwrite'
     if (result.errno < 0) return counted ? `${text} cpages=${result.cpages} faults=${result.faults}` : text
-    if (op.op === 'check_exclusive') return 'ok'
+    if (op.op === 'check_exclusive' || op.op === 'reg_mr' || op.op === 'dereg_mr') return 'ok'
     if (op.op === 'snapshot') return `ok perms=${runs(result.perms ?? [])}`
     const parts = [`ok cpages=${result.cpages}`]
     if (counted) parts.push(`faults=${result.faults}`)
@@ -224,7 +236,7 @@ const ADVICES: Record<AdviceName, number> = {
   wipeonfork: ADVICE.wipeonfork,
 }
 
-const COMMANDS: Record<(DeviceOp | DeviceWriteOp)['op'], string> = {
+const COMMANDS: Record<(DeviceOp | DeviceWriteOp | RegisterOp)['op'], string> = {
   dread: 'read',
   dwrite: 'write',
   snapshot: 'snapshot',
@@ -232,6 +244,14 @@ const COMMANDS: Record<(DeviceOp | DeviceWriteOp)['op'], string> = {
   migrate_sys: 'migrate_sys',
   exclusive: 'exclusive',
   check_exclusive: 'check_exclusive',
+  reg_mr: 'reg_mr',
+  dereg_mr: 'dereg_mr',
+}
+
+const PREFETCHES: Record<PrefetchAdvice, string> = {
+  read: 'prefetch',
+  write: 'prefetch_write',
+  no_fault: 'prefetch_no_fault',
 }
 
 function rights(prot: string): number {

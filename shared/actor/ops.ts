@@ -65,7 +65,7 @@ export interface LoadOp {
   readonly page: number
 }
 export interface DeviceOp {
-  readonly op: 'dread' | 'snapshot' | 'migrate_dev' | 'migrate_sys' | 'exclusive' | 'check_exclusive'
+  readonly op: 'dread' | 'snapshot' | 'migrate_dev' | 'migrate_sys' | 'exclusive' | 'check_exclusive' | 'dereg_mr'
   readonly device: number
   readonly handle: string
   readonly page: number
@@ -78,6 +78,24 @@ export interface DeviceWriteOp {
   readonly page: number
   readonly pages: number
   readonly value: bigint
+}
+/** A memory region of an adapter with on-demand paging. */
+export interface RegisterOp {
+  readonly op: 'reg_mr'
+  readonly device: number
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+  readonly prot: Prot
+}
+export type PrefetchAdvice = 'read' | 'write' | 'no_fault'
+export interface PrefetchOp {
+  readonly op: 'prefetch'
+  readonly device: number
+  readonly handle: string
+  readonly page: number
+  readonly pages: number
+  readonly advice: PrefetchAdvice
 }
 export interface DeviceFileOp {
   readonly op: 'open' | 'close' | 'release'
@@ -132,6 +150,8 @@ export type ScenarioOp =
   | LoadOp
   | DeviceOp
   | DeviceWriteOp
+  | RegisterOp
+  | PrefetchOp
   | DeviceFileOp
   | ForkOp
   | ProcessOp

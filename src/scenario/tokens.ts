@@ -52,5 +52,6 @@ export const advice = z.enum(
       'ADVICE is dontneed, free, pageout, remove, populate_read, populate_write, hugepage, nohugepage, collapse, dontfork or wipeonfork',
   },
 )
+export const prefetch = z.enum(['read', 'write', 'no_fault'], { error: 'a prefetch is for read, write or no_fault' })
 /** Trailing words of mmap. */
 export const mapExtra = z.string().regex(/^(thp|hugetlb|same=[A-Z])$/, 'after KIND come thp, hugetlb or same=HANDLE')

@@ -106,6 +106,11 @@ export class Model {
       case 'release':
         process.open.add(op.device)
         return equal(answer, 'ok')
+      case 'reg_mr':
+      case 'dereg_mr':
+      case 'prefetch':
+        process.open.add(op.device)
+        return equal(answer, 'EINVAL') // the test device has no regions
       default:
         process.open.add(op.device)
         return op.pages === 0 ? equal(parse(answer).outcome, 'EINVAL') : this.device(process, op, parse(answer))

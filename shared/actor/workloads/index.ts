@@ -11,6 +11,7 @@ import { HUGE_AUDITED, HUGE_SWAP_PAGES, hugeKernel, setUpHuge, stepHuge } from '
 import { MIGRATE_AUDITED, MIGRATE_DEVICE_PAGES, MIGRATE_EXPENDABLE, migrateKernel, setUpMigrate, stepMigrate } from './migrate.ts'
 import { MIXED_AUDITED, MIXED_EXPENDABLE, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
 import type { Span } from './reclaim.ts'
+import { REGIONS_AUDITED, regionsKernel, setUpRegions, stepRegions } from './regions.ts'
 
 export interface Workload {
   /** One line for `hmm stress --help`. */
@@ -62,5 +63,12 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     setUp: setUpMigrate,
     step: stepMigrate,
     kernel: migrateKernel,
+  },
+  regions: {
+    summary: 'cpus register, prefetch and deregister memory regions (--devices odp*2), under munmap, mprotect, madvise and fork',
+    audited: REGIONS_AUDITED,
+    setUp: setUpRegions,
+    step: stepRegions,
+    kernel: regionsKernel,
   },
 }

@@ -1,0 +1,101 @@
+/**
+ * Changes of the address space, as a device with on-demand paging hears of them: what it has of the pages is taken away, and none
+ * that it has not.
+ *
+ *   one pass     lock, setSeq, entries gone, TLB flushed, unmapped; unlock
+ *   two passes   lock, setSeq, entries gone, flush begun; unlock     then, for each: flush over; lock, unmapped; unlock
+ *
+ * Between the passes the device may still use what is mapped, so unmapping has to wait. Nothing is mapped anew meanwhile: the
+ * sequence keeps every fault away until the invalidation is over. What the second pass has to know lies in one of the device's
+ * SLOTS; whoever finds none free does all in its first pass, and loses the overlap, not the promise.
+ *
+ *   slot, 4 words of the device   MIRROR (0: free; claimed by compare-and-exchange) · START · LAST · TICKET: the claimer's
+ *
+ * Unmapping may sleep in the kernel, so in the eras since 5.5 a change that may not block is refused (7.3); in those before it is
+ * served if the lock is free (5.2).
+ */
+import { type DeviceContext, EAGAIN, get, type Mirror, type NotifierRange, put, type WordAt } from '../../device/index.ts'
+import { unmapPages } from './pages.ts'
+import { buryIfSpent, eachRegion } from './regions.ts'
+import { WORK } from './work.ts'
+
+const SLOT_WORDS = 4
+const SLOTS = 16
+const MIRROR = 0
+const START = 1
+const LAST = 2
+const TICKET = 3
+
+/** Takes the update lock for a change; false: it may not block, and is refused. */
+export function lockForChange(dev: DeviceContext, mirror: Mirror, blockable: boolean): boolean {
+  if (!blockable) return (dev.era === 'events' || dev.era === 'range-valid') && dev.tryLock(mirror)
+  dev.lock(mirror)
+  return true
+}
+
+/** The callback in one pass. */
+export function invalidateOnce(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): boolean {
+  if (!lockForChange(dev, mirror, dev.blockable(range))) return false
+  dev.setSeq(mirror, seq)
+  takeAway(dev, mirror, dev.start(range), dev.last(range))
+  dev.unlock(mirror)
+  return true
+}
+
+/** On return the device reaches none of pages [start, last], and nothing of them is mapped. Update lock held. */
+export function takeAway(dev: DeviceContext, mirror: Mirror, start: number, last: number): void {
+  dev.unmap(mirror, start, last)
+  unmapAll(dev, mirror, start, last)
+}
+
+/** Unmaps pages that the device has stopped using, region by region. Update lock held. */
+function unmapAll(dev: DeviceContext, mirror: Mirror, start: number, last: number): void {
+  let buried = false
+  eachRegion(dev, mirror, start, last, (region) => {
+    unmapPages(dev, region, start, last)
+    if (buryIfSpent(dev, mirror, region)) buried = true
+  })
+  // A full queue loses nothing: the next fault empties the graves, or the end of the mirror.
+  if (buried) dev.queueWork(WORK.bury, dev.mmOf(mirror))
+}
+
+/** The first of two passes. */
+export function invalidateFirst(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): number {
+  if (!lockForChange(dev, mirror, dev.blockable(range))) return -EAGAIN
+  const start = dev.start(range)
+  const last = dev.last(range)
+  dev.setSeq(mirror, seq)
+  const ticket = dev.startUnmap(mirror, start, last)
+  const slot = ticket === 0 ? -1 : claimSlot(dev, mirror)
+  if (slot >= 0) {
+    put(dev.task, slotAt(dev, slot) + START, start | 0)
+    put(dev.task, slotAt(dev, slot) + LAST, last | 0)
+    put(dev.task, slotAt(dev, slot) + TICKET, ticket)
+  } else {
+    if (ticket !== 0) dev.finishFlush(ticket)
+    unmapAll(dev, mirror, start, last)
+  }
+  dev.unlock(mirror)
+  return slot + 1
+}
+
+/** The second pass for what the first one answered. The mirror is there still: its subscription ends after the invalidation. */
+export function invalidateSecond(dev: DeviceContext, token: number): void {
+  const at = slotAt(dev, token - 1)
+  const mirror = dev.load(at + MIRROR) as Mirror
+  dev.finishFlush(get(dev.task, at + TICKET))
+  dev.lock(mirror)
+  unmapAll(dev, mirror, get(dev.task, at + START) >>> 0, get(dev.task, at + LAST) >>> 0)
+  dev.unlock(mirror)
+  dev.store(at + MIRROR, 0)
+}
+
+/** A slot that was free, or -1. */
+function claimSlot(dev: DeviceContext, mirror: Mirror): number {
+  for (let slot = 0; slot < SLOTS; slot++) if (dev.cas(slotAt(dev, slot) + MIRROR, 0, mirror) === 0) return slot
+  return -1
+}
+
+function slotAt(dev: DeviceContext, slot: number): WordAt {
+  return dev.word(slot * SLOT_WORDS)
+}
