@@ -78,6 +78,8 @@ export const stressDocument = z.object({
   reaps: natural,
   reaps_refused: natural,
   direct_reclaims: natural,
+  jobs: natural,
+  jobs_failed: natural,
   close_calls: z.record(z.string(), natural),
   latency: z.record(z.string(), latency),
   violations: z.array(violation),

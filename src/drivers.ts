@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { HmmError } from '../shared/seam/error.ts'
 
 /** Built-in families. */
-export const FAMILIES = ['mirror', 'svm', 'odp'] as const
+export const FAMILIES = ['mirror', 'svm', 'odp', 'userptr', 'pinned'] as const
 
 /** The module URL of a family, of a `file:` or other URL, or of a path to an existing file. */
 export function driverUrl(name: string): string {

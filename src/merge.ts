@@ -184,6 +184,8 @@ function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
       reaps: sum((one) => one.reaps),
       reaps_refused: sum((one) => one.reaps_refused),
       direct_reclaims: sum((one) => one.direct_reclaims),
+      jobs: sum((one) => one.jobs),
+      jobs_failed: sum((one) => one.jobs_failed),
       close_calls: Object.fromEntries(oracles.map((oracle) => [oracle, sum(({ close_calls }) => close_calls[oracle] ?? 0)])),
       latency: {},
       violations: documents.flatMap(({ violations }) => violations),

@@ -100,6 +100,9 @@ export interface StressResult {
   readonly reaps_refused: number
   /** Faults that found no frame and put pages out themselves. */
   readonly direct_reclaims: number
+  /** Jobs that devices which do not fault were given, and those of them that found a page missing. */
+  readonly jobs: number
+  readonly jobs_failed: number
   readonly close_calls: Readonly<Record<string, number>>
   readonly latency: Readonly<Record<string, Latency>>
   readonly violations: readonly Violation[]
@@ -250,6 +253,8 @@ function totals(machine: Machine) {
     reaps: stat('reaps'),
     reaps_refused: stat('reapsRefused'),
     direct_reclaims: stat('directReclaims'),
+    jobs: stat('jobs'),
+    jobs_failed: stat('jobsFailed'),
     close_calls: { PG: stat('savedByRetry') + stat('savedByShootdown') },
     latency,
   }

@@ -8,6 +8,7 @@ import { checkOrderOfAdds } from '../check/order.ts'
 import { keepLedger } from '../check/sum.ts'
 import { attachDevice, detachDevice } from '../device/attach.ts'
 import { awaitCompletion, COMMAND, type Completion, ENGINE_KERNELS, freeCompletion, submitCommand } from '../device/command.ts'
+import { boundDriver } from '../device/registry.ts'
 import { reapDeferred } from '../frame/deferred.ts'
 import { type Mirror, mirrorInstance } from '../hmm/mirror.ts'
 import { errnoName } from '../memory/errno.ts'
@@ -45,7 +46,10 @@ export function leadStress(task: Task, workload: Workload, shape: StressShape): 
   switchMm(task, mm)
   const mirrors = Array.from({ length: shape.devices }, (_, device) => openFor(task, device, mm))
   openRun(task, mm, shape.cpus, shape.reclaimers)
-  const kernels = mirrors.map((mirror, device) => startKernel(task, device, mirror))
+  // A device that raises no faults could not have a single page: it is told what to do, if anything (device/jobs.ts).
+  const kernels = mirrors.flatMap((mirror, device) =>
+    boundDriver(task, device).servesFaults ? [startKernel(task, device, mirror)] : [],
+  )
   while (!isWindingDown(task)) workload.step(task, mm)
   for (const kernel of kernels) {
     awaitCompletion(task, kernel)

@@ -13,7 +13,7 @@
  *
  * A dispatcher that serves a request holds what its origin holds: the origin waits for it, so the cycle closes through it.
  */
-import { DEVICE_WORDS, deviceAt, deviceService } from '../device/record.ts'
+import { DEVICE_WORDS, deviceAt, deviceEngine, deviceService } from '../device/record.ts'
 import { faultActors } from '../hmm/activefault.ts'
 import type { Hmm } from '../hmm/eventhmm.ts'
 import { dispatcherOf } from '../notifier/dispatch.ts'
@@ -88,7 +88,9 @@ function blockers(task: Task, id: number): number[] {
     case WAIT.dispatch:
       return [dispatcherOf(task, on)]
     case WAIT.replay:
-      return withoutSelf(id, [deviceService(task, Math.floor((on - deviceAt(task, 0)) / DEVICE_WORDS))])
+      return withoutSelf(id, [deviceService(task, deviceOf(task, on))])
+    case WAIT.fence:
+      return withoutSelf(id, [deviceEngine(task, deviceOf(task, on))])
     case WAIT.backoff:
       return withoutSelf(id, faultActors(task, on as Hmm))
     case WAIT.shootdown:
@@ -99,6 +101,11 @@ function blockers(task: Task, id: number): number[] {
     default:
       return []
   }
+}
+
+/** The device whose record the word `at` is in. */
+function deviceOf(task: Task, at: number): number {
+  return Math.floor((at - deviceAt(task, 0)) / DEVICE_WORDS)
 }
 
 /** Actors with `lock` among their held locks; for a dispatcher at work, also the one it works for. */

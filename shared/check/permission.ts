@@ -5,7 +5,7 @@
  * Looked at whenever a device writes. The device is INSIDE, so an invalidation that takes the right away cannot get past
  * its callback meanwhile: a read-only CPU entry outside any window is a write that no protocol step allows.
  */
-import { FRAME_DEVICE, type Frame, frameFlags } from '../frame/frames.ts'
+import { FRAME_DEVICE, type Frame, frameFlags, framePins } from '../frame/frames.ts'
 import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
 import { cpuEntry } from '../mm/cpuentry.ts'
 import { isMigrationEntry, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
@@ -39,6 +39,7 @@ export function checkPermission(task: Task): void {
  * own invalidation, takes the entry away before it copies.
  */
 function mayWrite(task: Task, entry: number, frame: Frame): boolean {
+  if (framePins(task, frame) > 0) return true // pinned for writing once: no change of the address space takes that back
   if (!pteWritable(entry)) return false
   if (ptePresent(entry) || pteKind(entry) === PTE_KIND.devicePrivate) return true
   const own = (frameFlags(task, frame) & FRAME_DEVICE) !== 0

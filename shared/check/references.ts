@@ -10,6 +10,7 @@ import {
   frameFlags,
   frameHead,
   frameMaps,
+  framePins,
   framePrivate,
   frameRefs,
   MAX_ZONES,
@@ -62,7 +63,7 @@ export function auditFrames(task: Task, mms: readonly Mm[], kept: readonly File[
   })
   eachFrame(task, range(0, MAX_ZONES), (frame) => {
     const mapped = maps.get(frame) ?? 0
-    const held = mapped + (others.get(frame) ?? 0)
+    const held = mapped + (others.get(frame) ?? 0) + framePins(task, frame) // each pin has a reference of its own
     const where = firstMapping.get(frame) ?? 'no page'
     const flags = frameFlags(task, frame)
     if ((flags & FRAME_TAIL) !== 0) return // its head counts for it

@@ -5,7 +5,7 @@
 
 import { entryFrame } from '../device/entryframe.ts'
 import { instanceMirror, MAX_INSTANCES } from '../device/record.ts'
-import { NO_FRAME } from '../frame/frames.ts'
+import { framePins, NO_FRAME } from '../frame/frames.ts'
 import { type Directory, directoryEntryAt, pdeDirectory } from '../hmm/directory.ts'
 import { DIRECTORY_ENTRIES } from '../hmm/geometry.ts'
 import { MIRROR_GEOMETRY, type Mirror, mirrorIsLive, mirrorMm, mirrorRoot, NO_MIRROR } from '../hmm/mirror.ts'
@@ -58,6 +58,7 @@ function checkMirror(task: Task, device: number, mirror: Mirror, found: Violatio
     // A page taken exclusively is the device's alone: the CPU's entry names it without mapping it.
     const mapped = ptePresent(entry) || isDevicePrivate(entry) || isExclusive(entry)
     const frame = entryFrame(task, device, pte, mirrorWritable(pte))
+    if (frame !== NO_FRAME && framePins(task, frame) > 0) return // a pin is the right to go on, whatever becomes of the address
     const problem = !mapped
       ? 'which the CPU does not map'
       : pteFrame(entry) !== frame

@@ -14,23 +14,28 @@
  *        | STATE | STATUS | PAGES | values: low, high for each page  |
  *        +-------+--------+-------+----------------------------------+
  *
+ *   A command without a completion is a job: who submitted it knows it by its number in the ring, a fence, which is signalled when the
+ *   engine has given the slot back (device/jobs.ts).
+ *
  *   STATE    PENDING -> DONE, by the engine, after everything else in the record. Atomic.
  *   STATUS   0 or a negative errno. PAGES: pages done before that.
  */
 import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
 import type { WordAt } from '../memory/words.ts'
-import { atomicLoad, atomicStore } from '../seam/atomics.ts'
+import { atomicAdd, atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import { lookupOp, opKey } from '../seam/optable.ts'
 import { nap, park, WAIT, wake } from '../seam/park.ts'
 import { get, put } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
+import { countStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
-import { ringConsume, ringPeek, ringPublish, ringReserve, ringWait } from '../sync/ring.ts'
+import { ringConsume, ringNumber, ringPeek, ringPublish, ringReserve, ringWait } from '../sync/ring.ts'
+import { wakeAll } from '../sync/waitqueue.ts'
 import { deviceAccess } from './contexts.ts'
 import { deviceValue, deviceValueHigh, TOUCH } from './engine.ts'
-import { commandRing, deviceEngine, NO_ENGINE } from './record.ts'
+import { commandRing, deviceEngine, failedJobsAt, fenceQueueAt, NO_ENGINE } from './record.ts'
 
 export const COMMAND = { read: 0, write: 1, add: 2, kernel: 3 } as const
 
@@ -77,10 +82,16 @@ export const ENGINE_KERNELS = opKey<EngineKernel>('engine kernel')
 
 /** Hands a command to the engine. Returns its completion, or 0 when memory is out. Sleeps while the ring is full. */
 export function submitCommand(task: Task, device: number, command: Command): Completion {
-  assert(deviceEngine(task, device) !== NO_ENGINE, `device ${device} has no engine to take commands`)
   const completion = allocObject(task, COMPLETION_KIND) as Completion
   if (completion === 0) return completion
   atomicStore(task, completion + STATE, PENDING)
+  pushCommand(task, device, command, completion)
+  return completion
+}
+
+/** Puts a command into the ring, and returns its number there. `completion` is 0 for a job. Sleeps while the ring is full. */
+export function pushCommand(task: Task, device: number, command: Command, completion: Completion | 0): number {
+  assert(deviceEngine(task, device) !== NO_ENGINE, `device ${device} has no engine to take commands`)
   const ring = commandRing(task, device)
   let slot = ringReserve(task, ring)
   while (slot === 0) {
@@ -97,8 +108,9 @@ export function submitCommand(task: Task, device: number, command: Command): Com
   put(task, slot + COMPLETION, completion)
   put(task, slot + WAITER, task.id)
   for (let i = 0; i < 7; i++) put(task, slot + ARGUMENTS + i, command.args?.[i] ?? 0)
+  const number = ringNumber(task, ring)
   ringPublish(task, ring)
-  return completion
+  return number
 }
 
 /** A full command ring is the submitter's problem; it looks again after this long. */
@@ -131,20 +143,30 @@ export function runEngine(task: Task, device: number): never {
     tick(task)
     ringWait(task, ring)
     const slot = ringPeek(task, ring)
-    const completion = get(task, slot + COMPLETION) as Completion
+    const completion = get(task, slot + COMPLETION) as Completion | 0
     const waiter = get(task, slot + WAITER)
     const status = execute(task, device, slot, completion)
+    if (completion === 0) countJob(task, device, status)
     ringConsume(task, ring, 1)
+    wakeAll(task, fenceQueueAt(task, device))
+    if (completion === 0) continue
     put(task, completion + STATUS, status)
     atomicStore(task, completion + STATE, DONE)
     wake(task, waiter)
   }
 }
 
+function countJob(task: Task, device: number, status: number): void {
+  countStat(task, STAT.jobs)
+  if (status === 0) return
+  countStat(task, STAT.jobsFailed)
+  atomicAdd(task, failedJobsAt(task, device), 1)
+}
+
 const OPERATIONS = [OPERATION.dread, OPERATION.dwrite, OPERATION.dadd, OPERATION.none] as const
 const TOUCHES = [TOUCH.readPage, TOUCH.writePage, TOUCH.add] as const
 
-function execute(task: Task, device: number, slot: WordAt, completion: Completion): number {
+function execute(task: Task, device: number, slot: WordAt, completion: Completion | 0): number {
   const op = get(task, slot + OP)
   const instance = get(task, slot + INSTANCE)
   if (op === COMMAND.kernel)
@@ -168,13 +190,13 @@ function execute(task: Task, device: number, slot: WordAt, completion: Completio
       get(task, slot + HIGH),
     )
     if (status !== 0) break
-    if (op === COMMAND.read && done < COMPLETION_PAGES) {
+    if (completion !== 0 && op === COMMAND.read && done < COMPLETION_PAGES) {
       put(task, completion + VALUES + done * 2, deviceValue())
       put(task, completion + VALUES + done * 2 + 1, deviceValueHigh())
     }
     done++
   }
-  put(task, completion + DONE_PAGES, done)
+  if (completion !== 0) put(task, completion + DONE_PAGES, done)
   endOp(task)
   return status
 }

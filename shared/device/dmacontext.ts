@@ -10,9 +10,12 @@
  *
  * The locks are those of the functions behind it (hmm/dmamap.ts, mm/guprange.ts).
  */
+import { frameGenerationQuiet } from '../frame/frames.ts'
 import { type DmaPage, type Iommu, iommuFailAfter, iommuMappings, NO_DMA_PAGE } from '../frame/iommu.ts'
 import { hmmRangeDmaHandOver, hmmRangeDmaMap, hmmRangeDmaMapUnlocked, hmmRangeDmaUnmap, isDmaMapped } from '../hmm/dmamap.ts'
 import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
+import { MIRROR_WRITE, mirrorPteFromDma } from '../hmm/mirrorpte.ts'
+import { mirrorFill, mirrorIterator } from '../hmm/mirrortable.ts'
 import type { Range } from '../hmm/range.ts'
 import {
   createGupRange,
@@ -21,6 +24,8 @@ import {
   gupRangeDmaMap,
   gupRangeDmaPage,
   gupRangeDmaUnmap,
+  gupRangeFrame,
+  gupRangePages,
   gupRangePin,
   gupRangeUnpin,
 } from '../mm/guprange.ts'
@@ -84,6 +89,22 @@ export class DmaContext {
   /** Maps what was pinned. The number, or -EFAULT: then nothing is mapped, and all is pinned still. */
   map(map: GupRange): number {
     return gupRangeDmaMap(this.task, map, this.iommu)
+  }
+
+  /**
+   * Gives the mirror entries for what is mapped, from page `start` on, for writing if `write`. False when memory for a directory is out:
+   * some are there then. Update lock held; nobody takes them away but the driver: the pins keep the frames.
+   */
+  install(mirror: Mirror, start: number, map: GupRange, write: boolean): boolean {
+    const { task } = this
+    const iterator = mirrorIterator(task, mirror)
+    let installed = true
+    for (let i = 0; installed && i < gupRangePages(task, map); i++) {
+      const pte = mirrorPteFromDma(gupRangeDmaPage(task, map, i), write ? MIRROR_WRITE : 0)
+      installed = mirrorFill(task, mirror, iterator, start + i, pte, frameGenerationQuiet(task, gupRangeFrame(task, map, i)))
+    }
+    iterator.finish()
+    return installed
   }
 
   unmap(map: GupRange, dirty: boolean): number {

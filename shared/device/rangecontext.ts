@@ -35,7 +35,9 @@ import { countStat, maxStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { DmaContext } from './dmacontext.ts'
 import { HmmRanges } from './hmmranges.ts'
+import { DeviceJobs } from './jobs.ts'
 import { DeviceMemory } from './memory.ts'
+import { PassTokens } from './passtokens.ts'
 
 /** No entry for a page: what the mirror has there stays. */
 const NO_ENTRY = 0 as MirrorPte
@@ -50,6 +52,10 @@ export class RangeContext {
   readonly memory: DeviceMemory
   /** Pages by I/O page numbers. */
   readonly dma: DmaContext
+  /** Jobs of the engine, and their fences. */
+  readonly jobs: DeviceJobs
+  /** What lies between two passes. */
+  readonly passes: PassTokens
   /** The ranges of 2019 under their own names: era range-valid only. */
   readonly hmm: HmmRanges
   private readonly encoding = new Encoding()
@@ -59,6 +65,8 @@ export class RangeContext {
     this.device = device
     this.memory = new DeviceMemory(task, device)
     this.dma = new DmaContext(task, device)
+    this.jobs = new DeviceJobs(task, device)
+    this.passes = new PassTokens(task, device)
     this.hmm = new HmmRanges(task)
   }
 

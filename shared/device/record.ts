@@ -12,6 +12,7 @@
  *               atomic loads. LOCK also makes "find the mirror and take a reference" one step.
  *   MIRRORS, GONE  mirrors that there are; 1 while the device is unregistered (device/registration.ts). Under LOCK.
  *   FLUSH_GEN   bumped by every device TLB flush. Behind it FLUSHES: flushes begun and not ended (device/devicetlb.ts). Atomic.
+ *               Then FENCES, the wait queue of who waits for a job, and FAILED: jobs that ended with an error (device/jobs.ts).
  *   REPLAY      bumped when the service has handled faults: the engine's waiting accesses try again. Atomic.
  *   STAMP       faults the engine has raised: their age. Private to the engine.
  *   contexts    accesses in flight (device/contexts.ts).
@@ -30,6 +31,7 @@ import type { Task } from '../seam/task.ts'
 import { DEVICE } from '../sync/classes.ts'
 import { createRing, type Ring, ringWords } from '../sync/ring.ts'
 import { spinLock, spinUnlock } from '../sync/spinlock.ts'
+import { WAIT_QUEUE_WORDS } from '../sync/waitqueue.ts'
 
 const DRIVER_INDEX = 0
 const ENGINE = 1
@@ -45,6 +47,8 @@ const MIRRORS = INSTANCES + MAX_INSTANCES
 const GONE = MIRRORS + 1
 const FLUSH_GEN = 48
 const FLUSHES = 49
+const FENCES = 50
+const FAILED = FENCES + WAIT_QUEUE_WORDS
 const REPLAY = 64
 const STAMP = 65
 const DRIVER_WORDS_AT = 80
@@ -146,6 +150,16 @@ export function flushGenerationAt(task: Task, device: number): WordAt {
 
 export function flushesBegunAt(task: Task, device: number): WordAt {
   return deviceAt(task, device) + FLUSHES
+}
+
+/** Queue of the actors that wait for a fence of this device. */
+export function fenceQueueAt(task: Task, device: number): WordAt {
+  return deviceAt(task, device) + FENCES
+}
+
+/** Word that counts the device's jobs that ended with an error. */
+export function failedJobsAt(task: Task, device: number): WordAt {
+  return deviceAt(task, device) + FAILED
 }
 
 export function replayAt(task: Task, device: number): WordAt {

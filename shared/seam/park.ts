@@ -41,6 +41,8 @@ export const WAIT = {
   nap: 13,
   /** A device fault in progress must give way first. */
   backoff: 14,
+  /** A job of a device. */
+  fence: 15,
 } as const
 export type WaitName = keyof typeof WAIT
 export const WAIT_NAMES = Object.keys(WAIT) as WaitName[]

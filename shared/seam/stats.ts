@@ -50,6 +50,9 @@ export const STAT = {
   /** Spans that the OOM reaper took, and those that a subscriber refused or that it could not lock. */
   reaps: 21,
   reapsRefused: 22,
+  /** Jobs that engines did for drivers (device/jobs.ts), and those of them that ended with an error. */
+  jobs: 23,
+  jobsFailed: 24,
 } as const
 export type StatName = keyof typeof STAT
 export const STAT_NAMES = Object.keys(STAT) as StatName[]

@@ -81,6 +81,16 @@ export function ringPublish(task: Task, ring: Ring): void {
   if (atomicLoad(task, ring + SLEEPING) === 1) wake(task, task.words[ring + CONSUMER] as number)
 }
 
+/** Number of the message that is being written, counted from 0 and modulo 2^32. Between ringReserve and ringPublish. */
+export function ringNumber(task: Task, ring: Ring): number {
+  return get(task, ring + TAIL)
+}
+
+/** Has message `number` been read and given back? Once it has, it stays so for 2^31 messages. */
+export function ringIsPast(task: Task, ring: Ring, number: number): boolean {
+  return ((atomicLoad(task, ring + HEAD) - number) | 0) > 0
+}
+
 /** Word index of the oldest message, or 0 when there is none. Consumer only. */
 export function ringPeek(task: Task, ring: Ring): WordAt {
   const head = get(task, ring + HEAD)

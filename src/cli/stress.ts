@@ -94,6 +94,7 @@ export function stressLines(result: ShownStress): string[] {
       : [
           `  second passes   ${grouped(result.second_passes)}: flushes waited for, ${grouped(result.overlapped_passes)} of them while another device flushed`,
         ]),
+    ...(result.jobs === 0 ? [] : [`  jobs            ${grouped(result.jobs)}, ${grouped(result.jobs_failed)} failed`]),
     ...(result.put_out + result.moved + result.reaps + result.direct_reclaims === 0 ? [] : [reclaimLine(result)]),
     ...Object.entries(result.latency).map(
       ([name, l]) =>

@@ -71,6 +71,8 @@ function stressed(seed: number, more: Partial<StressDocument> = {}): StressDocum
     reaps: 0,
     reaps_refused: 0,
     direct_reclaims: 0,
+    jobs: 0,
+    jobs_failed: 0,
     close_calls: { PG: 3 },
     latency: { invalidation: { count: 1, p50_ns: 1, p90_ns: 1, p99_ns: 1, p999_ns: 1, max_ns: 1 } },
     violations: [],

@@ -34,6 +34,7 @@ import {
   replace,
   runBursts,
   SUM_WORD,
+  submitJob,
   touch,
 } from './steps.ts'
 
@@ -74,13 +75,15 @@ export function setUpMixed(task: Task, mm: Mm): void {
   filePut(task, file)
 }
 
-/** One round of a cpu thread: a burst of accesses, then one change to the address space. */
+/** One round of a cpu thread: a burst of accesses, a job for a device that is told what to do, one change to the address space. */
 export function stepMixed(task: Task, mm: Mm): void {
   const accesses = CPU_BURST_MIN + draw(task, CPU_BURST_MAX - CPU_BURST_MIN)
   for (let i = 0; i < accesses; i++) {
     if (draw(task, 4) === 0) touch(task, B + draw(task, B_PAGES))
     else addTo(task, someSum(task))
   }
+  if (draw(task, 2) === 0) submitJob(task, mm, A, A_PAGES, SUM_WORD)
+  else submitJob(task, mm, B, B_PAGES, 0)
   change(task, mm)
   nap(task, PAUSE_NS)
 }

@@ -2,10 +2,13 @@
  * What workloads are made of: single operations, announced as such in the trace, and the burst loop that engines run. Which
  * pages, how many and how often is the workload's own.
  */
+import { putMirror } from '../../device/attach.ts'
 import { loadContext, runContexts } from '../../device/contexts.ts'
 import { TOUCH } from '../../device/engine.ts'
-import { CONTEXTS } from '../../device/record.ts'
+import { CONTEXTS, deviceCount, getMirrorOf } from '../../device/record.ts'
 import { boundDriver } from '../../device/registry.ts'
+import { NO_MIRROR } from '../../hmm/mirror.ts'
+import { EAGAIN, ENOENT } from '../../memory/errno.ts'
 import { userAdd, userLoad, userStore } from '../../mm/access.ts'
 import { mmPut } from '../../mm/exit.ts'
 import { fork } from '../../mm/fork.ts'
@@ -92,11 +95,9 @@ export function forkBriefly(task: Task, mm: Mm, inChild: (child: Mm) => void): v
 }
 
 /**
- * What an engine runs: bursts of accesses, each loaded into its context by `load`, until the run winds down. The engine of a device that
- * raises no faults idles: it could not have a single page.
+ * What an engine runs: bursts of accesses, each loaded into its context by `load`, until the run winds down.
  */
 export function runBursts(task: Task, device: number, instance: number, load: (context: number) => void): number {
-  if (!boundDriver(task, device).servesFaults) return idle(task)
   while (!isWindingDown(task)) {
     const burst = BURST_MIN + draw(task, BURST_MAX - BURST_MIN)
     for (let left = burst; left > 0 && !isWindingDown(task); left -= CONTEXTS) {
@@ -109,12 +110,37 @@ export function runBursts(task: Task, device: number, instance: number, load: (c
   return 0
 }
 
-function idle(task: Task): number {
-  while (!isWindingDown(task)) nap(task, IDLE_NS)
-  return 0
-}
+/** Pages of a buffer that a device which does not fault is told to work on. */
+export const BUFFER_PAGES = 8
+/** Submissions that are asked for again before the submitter gives up this time. */
+const SUBMISSIONS = 8
 
-const IDLE_NS = 10_000_000
+/**
+ * Tells some device that raises no faults to add to word `word` of some pages of [vpn, vpn + pages), in a buffer that is bound for it if it is
+ * not yet; now and then one is unbound instead. Nothing, where there is no such device.
+ */
+export function submitJob(task: Task, mm: Mm, vpn: number, pages: number, word: number): void {
+  if (deviceCount(task) === 0) return
+  const device = draw(task, deviceCount(task))
+  const driver = boundDriver(task, device)
+  if (driver.servesFaults || !driver.takesCommands) return
+  const mirror = getMirrorOf(task, device, mm)
+  if (mirror === NO_MIRROR) return
+  const start = vpn + draw(task, Math.floor(pages / BUFFER_PAGES)) * BUFFER_PAGES
+  beginOp(task, OPERATION.ioctl, start, BUFFER_PAGES, device)
+  const ask = (cmd: string, from = start, count = BUFFER_PAGES, low = 1) =>
+    driver.ioctl(mirror, { cmd, start: from, pages: count, low, high: word }).errno
+  if (draw(task, 8) === 0) ask('unbind')
+  else {
+    const some = 1 + draw(task, BUFFER_PAGES)
+    const from = start + draw(task, BUFFER_PAGES - some + 1)
+    let errno = ask('submit', from, some, 1 + draw(task, 7))
+    if (errno === -ENOENT && ask('bind') === 0) errno = -EAGAIN
+    for (let tries = 1; errno === -EAGAIN && tries < SUBMISSIONS; tries++) errno = ask('submit', from, some, 1 + draw(task, 7))
+  }
+  endOp(task)
+  putMirror(task, mirror)
+}
 
 /** An add by a device. */
 export function loadAdd(task: Task, device: number, context: number, vpn: number): void {
