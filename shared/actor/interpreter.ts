@@ -184,7 +184,7 @@ export class Interpreter {
   private ioctl(process: Process, op: DeviceOp | DeviceWriteOp | RegisterOp | PrefetchOp): string {
     const cmd = op.op === 'prefetch' ? PREFETCHES[op.advice] : COMMANDS[op.op]
     const start = this.page(process, op.handle, op.page)
-    const value = op.op === 'dwrite' ? op.value : op.op === 'reg_mr' ? BigInt(rights(op.prot)) : 0n
+    const value = 'value' in op ? op.value : 'prot' in op ? BigInt(rights(op.prot)) : 0n
     const { result, text } = this.command(process, op.device, {
       cmd,
       start,
@@ -195,7 +195,7 @@ export class Interpreter {
     if (result === null) return text
     const counted = op.op === 'dread' || op.op === 'dwrite'
     if (result.errno < 0) return counted ? `${text} cpages=${result.cpages} faults=${result.faults}` : text
-    if (op.op === 'check_exclusive' || op.op === 'reg_mr' || op.op === 'dereg_mr') return 'ok'
+    if (SILENT.has(op.op)) return 'ok'
     if (op.op === 'snapshot') return `ok perms=${runs(result.perms ?? [])}`
     const parts = [`ok cpages=${result.cpages}`]
     if (counted) parts.push(`faults=${result.faults}`)
@@ -246,7 +246,13 @@ const COMMANDS: Record<(DeviceOp | DeviceWriteOp | RegisterOp)['op'], string> = 
   check_exclusive: 'check_exclusive',
   reg_mr: 'reg_mr',
   dereg_mr: 'dereg_mr',
+  bind: 'bind',
+  unbind: 'unbind',
+  submit: 'submit',
 }
+
+/** Commands that answer no more than that it was done. */
+const SILENT: ReadonlySet<string> = new Set(['check_exclusive', 'reg_mr', 'dereg_mr', 'bind', 'unbind', 'submit'])
 
 const PREFETCHES: Record<PrefetchAdvice, string> = {
   read: 'prefetch',

@@ -65,23 +65,23 @@ export interface LoadOp {
   readonly page: number
 }
 export interface DeviceOp {
-  readonly op: 'dread' | 'snapshot' | 'migrate_dev' | 'migrate_sys' | 'exclusive' | 'check_exclusive' | 'dereg_mr'
+  readonly op: 'dread' | 'snapshot' | 'migrate_dev' | 'migrate_sys' | 'exclusive' | 'check_exclusive' | 'dereg_mr' | 'unbind'
   readonly device: number
   readonly handle: string
   readonly page: number
   readonly pages: number
 }
 export interface DeviceWriteOp {
-  readonly op: 'dwrite'
+  readonly op: 'dwrite' | 'submit'
   readonly device: number
   readonly handle: string
   readonly page: number
   readonly pages: number
   readonly value: bigint
 }
-/** A memory region of an adapter with on-demand paging. */
+/** A memory region of an adapter with on-demand paging, or a buffer of a device that is told what to do. */
 export interface RegisterOp {
-  readonly op: 'reg_mr'
+  readonly op: 'reg_mr' | 'bind'
   readonly device: number
   readonly handle: string
   readonly page: number

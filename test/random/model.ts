@@ -109,8 +109,11 @@ export class Model {
       case 'reg_mr':
       case 'dereg_mr':
       case 'prefetch':
+      case 'bind':
+      case 'unbind':
+      case 'submit':
         process.open.add(op.device)
-        return equal(answer, 'EINVAL') // the test device has no regions
+        return equal(answer, 'EINVAL') // the test device has no regions, and no buffers
       default:
         process.open.add(op.device)
         return op.pages === 0 ? equal(parse(answer).outcome, 'EINVAL') : this.device(process, op, parse(answer))

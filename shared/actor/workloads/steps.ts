@@ -128,7 +128,7 @@ export function submitJob(task: Task, mm: Mm, vpn: number, pages: number, word: 
   if (mirror === NO_MIRROR) return
   const start = vpn + draw(task, Math.floor(pages / BUFFER_PAGES)) * BUFFER_PAGES
   beginOp(task, OPERATION.ioctl, start, BUFFER_PAGES, device)
-  const ask = (cmd: string, from = start, count = BUFFER_PAGES, low = 1) =>
+  const ask = (cmd: string, from = start, count = BUFFER_PAGES, low = 3) =>
     driver.ioctl(mirror, { cmd, start: from, pages: count, low, high: word }).errno
   if (draw(task, 8) === 0) ask('unbind')
   else {

@@ -22,6 +22,7 @@ import {
   EINVAL,
   ENODEV,
   ENOENT,
+  ENOMEM,
   EPERM,
   type Fence,
   get,
@@ -50,6 +51,8 @@ const KEPT = 6
 const MAP = 7
 const BOUND = 8
 
+/** Right to write, in `low` of bind. */
+const ACCESS_WRITE = 2
 /** Most pages of a buffer. */
 export const MAX_BUFFER_PAGES = 64
 const IOCTL_LOCK = userLockClass(56, 'ioctls of a buffer device', 'sleep')
@@ -65,11 +68,12 @@ export interface BufferFamily {
 }
 
 /**
- * The commands of both families. `bind`: low 1 for writing. `unbind`: the buffer with just these pages. `submit`: a job that adds low to
+ * The commands of both families. `bind`: low 1 to read, 3 to write as well. `unbind`: the buffer with just these pages. `submit`: a job that adds low to
  * word `high` of each page, or with `submit_write` replaces the pages; it lies within one buffer.
  *
  *   -EINVAL   no pages, too many, another command     -EBUSY   overlaps a buffer     -ENOENT   no buffer
  *   -EPERM    a buffer for reading                    -ENODEV  being closed          -EAGAIN   submit: ask again
+ *   -ENOMEM   for the buffer
  *   and what the pages are refused with
  */
 export function runBufferCommand(dev: DeviceContext, mirror: Mirror, request: IoctlRequest, family: BufferFamily): IoctlResult {
@@ -102,10 +106,10 @@ function command(dev: DeviceContext, mirror: Mirror, request: IoctlRequest, fami
 
 function bind(dev: DeviceContext, mirror: Mirror, { start, pages, low = 0 }: IoctlRequest, family: BufferFamily): number {
   const buffer = dev.records.alloc() as Buffer
-  if (buffer === NO_BUFFER) return -ENODEV
+  if (buffer === NO_BUFFER) return -ENOMEM
   put(dev.task, buffer + START, start)
   put(dev.task, buffer + LAST, start + pages - 1)
-  put(dev.task, buffer + WRITE, low & 1)
+  put(dev.task, buffer + WRITE, low & ACCESS_WRITE)
   const refused = family.bind(dev, mirror, buffer)
   if (refused !== 0) {
     dev.records.free(buffer)
