@@ -136,6 +136,11 @@ export function unlockDirectory(task: Task, directory: Directory): void {
   spinUnlock(task, directory + LOCK)
 }
 
+/** Word of a directory's spinlock, for who takes it by itself; class `mirrorLeaf` on the leaf level. */
+export function directoryLockAt(directory: Directory): WordAt {
+  return directory + LOCK
+}
+
 function lockClass(geometry: Geometry, level: number): LockClass {
   return level === geometry.leafLevel ? MIRROR_LEAF : MIRROR_PARENT
 }

@@ -36,6 +36,7 @@ import {
   directoryEntryAt,
   directoryGetUnlessDead,
   directoryKind,
+  directoryLockAt,
   directoryPutTest,
   directoryPutUnlessLast,
   freeDirectory,
@@ -124,6 +125,14 @@ export class MirrorIterator {
 
   unlockLeaf(): void {
     unlockDirectory(this.task, this.leaf())
+  }
+
+  /**
+   * Word of the spinlock that lockLeaf takes (hmm_pt_iter_directory_lock_ptr), class `mirrorLeaf`: for code that is handed a lock and
+   * knows no iterator. It is that lock until the iterator moves out of the directory.
+   */
+  leafLockAt(): WordAt {
+    return directoryLockAt(this.leaf())
   }
 
   /**

@@ -11,7 +11,9 @@ import { EINVAL } from '../../shared/memory/errno.ts'
 import { atomicLoad } from '../../shared/seam/atomics.ts'
 import { RCU_EPOCH_AT } from '../../shared/seam/superblock.ts'
 import type { Task } from '../../shared/seam/task.ts'
+import { MIRROR_LEAF } from '../../shared/sync/classes.ts'
 import { rcuReadLock } from '../../shared/sync/rcu.ts'
+import { spinLock, spinTryLock, spinUnlock } from '../../shared/sync/spinlock.ts'
 import { importEdited } from '../support/edited.ts'
 import { newTable, type TestTable } from '../support/mirrortable.ts'
 import { solo } from '../support/solo.ts'
@@ -161,6 +163,29 @@ t.test('at most one directory of a level is protected, and only inside an rcu se
   table.clear(SPAN0)
   rcuReadLock(task)
   t.equal(iterator.protectDirectory(dead, 1), 0, 'lost to a dying directory')
+  t.end()
+})
+
+t.test('the lock of the leaf, for who takes it by itself (hmm_pt_iter_directory_lock_ptr)', (t) => {
+  const { task, other } = solo()
+  const table = newTable(task)
+  for (const vpn of [0, SPAN2]) table.fill(vpn)
+  const [mine, theirs] = [new right.MirrorIterator(task, table.view), new right.MirrorIterator(other(1), table.view)]
+  t.throws(() => mine.leafLockAt(), { message: /inside a leaf directory/ }, 'an iterator that is nowhere')
+  mine.lookup(0)
+  theirs.lookup(5)
+  const lock = mine.leafLockAt()
+  t.equal(theirs.leafLockAt(), lock, 'one for all iterators inside')
+  theirs.lockLeaf()
+  t.equal(spinTryLock(task, lock, MIRROR_LEAF), false, 'it is the lock that lockLeaf takes')
+  theirs.unlockLeaf()
+  spinLock(task, lock, MIRROR_LEAF)
+  theirs.lookup(SPAN2)
+  t.not(theirs.leafLockAt(), lock, 'another directory has another one')
+  t.ok(spinTryLock(other(1), theirs.leafLockAt(), MIRROR_LEAF))
+  mine.unlockLeaf()
+  t.ok(spinTryLock(task, lock, MIRROR_LEAF), 'and that one is free again')
+  spinUnlock(task, lock)
   t.end()
 })
 
