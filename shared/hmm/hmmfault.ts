@@ -13,9 +13,11 @@
  *   present, no frame behind it   SPECIAL, the walk ends       -EFAULT
  *   poisoned, or of unknown kind  ERROR, the walk ends         -EFAULT
  *   2 MiB entry                   as present, page by page; with a page shift of 2 MiB one entry, its first frame
+ *   third-level entry that is     ERROR for all its pages,     the same: the walk goes on behind it
+ *   neither table nor 2 MiB
  *
  * The requests are looked at once, before anything is written: an array that already holds results asks for nothing. Only pages that
- * need a fault get one, and the walk ends well only when every request is met.
+ * need a fault get one, and the walk ends well only when every request is met; or answered with ERROR, where no fault can help.
  */
 import { type Frame, frameExists, frameGenerationQuiet, frameWaitUnlocked, frameZone } from '../frame/frames.ts'
 import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOMEM, EPERM } from '../memory/errno.ts'
@@ -35,7 +37,7 @@ import {
   type Table,
   unlockSpot,
 } from '../mm/pagetable.ts'
-import { isDevicePrivate, isMigrationEntry, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
+import { isDevicePrivate, isMigrationEntry, PTE_HUGE, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
 import { findVma, NO_VMA, VM_DEVICE_MEMORY, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { atomicLoad } from '../seam/atomics.ts'
@@ -199,6 +201,9 @@ class HmmWalker {
       const huge = hugeWord(spot)
       const spanEnd = Math.min(end, spot === NO_TABLE ? skipMissing(task, root, begin) - 1 : hugeStart(begin) + ENTRIES - 1)
       let look = FILLED
+      // No fault mends it: the driver sees the marks, and the pages behind it.
+      if (huge !== 0 && (atomicLoad(task, huge) & PTE_HUGE) === 0)
+        this.fillAll(spanEnd, this.encoding.errorLow, this.encoding.errorHigh)
       while (look === FILLED && this.at <= spanEnd) {
         const entry =
           spot === NO_TABLE
@@ -271,7 +276,11 @@ class HmmWalker {
 
   /** Entries up to page `end` are NONE. */
   private fillNone(end: number): void {
-    while (this.at <= end) this.put(this.encoding.noneLow, this.encoding.noneHigh)
+    this.fillAll(end, this.encoding.noneLow, this.encoding.noneHigh)
+  }
+
+  private fillAll(end: number, low: number, high: number): void {
+    while (this.at <= end) this.put(low, high)
   }
 
   private index(): number {

@@ -3,15 +3,20 @@
 import t from 'tap'
 import { boundDriver } from '../../shared/device/registry.ts'
 import mirrorDriver from '../../shared/drivers/mirror.ts'
-import type { Frame } from '../../shared/frame/frames.ts'
+import { type Frame, frameGet, frameLock, frameUnlock } from '../../shared/frame/frames.ts'
+import { framePut } from '../../shared/frame/zones.ts'
 import { rangeSetOwner } from '../../shared/hmm/range.ts'
+import { pinOwner, unpinOwner } from '../../shared/mm/anonvma.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
+import { removeMigrationEntries, unmapForMigration } from '../../shared/mm/migration.ts'
 import { mprotect } from '../../shared/mm/mprotect.ts'
 import { makeEntry, makePte, PTE_KIND } from '../../shared/mm/pte.ts'
 import { VM_SHARED } from '../../shared/mm/vma.ts'
 import { assert } from '../../shared/seam/error.ts'
+import type { Task } from '../../shared/seam/task.ts'
 import { A, area, entries, fileArea, frameOf, hugeArea, load, NONE, RO, RW, store } from '../support/addressspace.ts'
-import { plantEntry } from '../support/plantedentry.ts'
+import { atEveryPoint, sleeps } from '../support/interleave.ts'
+import { plantEntry, plantThirdLevel } from '../support/plantedentry.ts'
 import { type Ranged, ranged, V, W } from '../support/ranged.ts'
 
 /** What a snapshot and then a fault for reading make of `pages` pages from A on. */
@@ -91,6 +96,43 @@ t.test('migration entry: NONE in a snapshot', (t) => {
   t.end()
 })
 
+/** Takes the block at `head` out of all page tables, as a migration does. What it returns puts it back. */
+function onItsWay(task: Task, head: Frame): () => void {
+  frameGet(task, head)
+  frameLock(task, head)
+  const owner = pinOwner(task, head)
+  unmapForMigration(task, head)
+  return () => {
+    removeMigrationEntries(task, { from: head, to: head, pages: 512, owner, zeros: false })
+    unpinOwner(task, owner)
+    frameUnlock(task, head)
+    framePut(task, head)
+  }
+}
+
+t.test('migration of 2 MiB: 512 migration entries; a fault sleeps until they are back, and looks again', (t) => {
+  const r = ranged({ bytes: 32 * 1024 * 1024 })
+  hugeArea(r.task, r.mm, A, 512, RW)
+  store(r.task, A, 1)
+  r.register(A + 3, 4)
+  r.fault({ flags: V })
+  t.same([entries(r.task, r.mm, A, 1), r.see()], [['huge rw'], ['VW', 'VW', 'VW', 'VW']])
+  const arrive = onItsWay(r.second, frameOf(r.task, r.mm, A))
+  t.notOk(r.valid())
+  t.same(r.snapshot(), { result: 4, held: true })
+  t.same(r.see(), ['-', '-', '-', '-'], 'not what an earlier fill left there')
+  let waits = 0
+  atEveryPoint(r.task, () => {
+    if (sleeps(r.task) && waits++ === 0) arrive()
+  })
+  t.same(r.fault({ flags: V | W }), { result: 4, held: true })
+  t.ok(waits > 0, 'it slept')
+  t.same(r.see(), ['VW', 'VW', 'VW', 'VW'])
+  t.ok(r.valid())
+  t.same(r.end(), [])
+  t.end()
+})
+
 t.test("device memory: the owner's, with VALID and DEVICE_PRIVATE", (t) => {
   const r = ranged({ deviceFrames: [8] }, mirrorDriver)
   area(r.task, r.mm, A, 1, RW)
@@ -119,6 +161,28 @@ for (const [name, entry, symbol] of [
     t.same(r.end(), [])
     t.end()
   })
+
+t.test('a third-level entry that is corrupt: ERROR for its pages, and no error; those behind it are filled', (t) => {
+  const r = ranged()
+  area(r.task, r.mm, A, 1024, RW)
+  for (const vpn of [A + 509, A + 511, A + 512]) store(r.task, vpn, 1)
+  r.register(A + 509, 5)
+  for (const corrupt of [makeEntry(0, 0x123, 0), makeEntry(7, 0, 0)]) {
+    const restore = plantThirdLevel(r.task, r.mm, A, corrupt)
+    t.same(r.snapshot(), { result: 5, held: true })
+    t.same(r.see(), ['E', 'E', 'E', 'VW', '-'])
+    t.same(r.fault({ flags: V }), { result: 5, held: true }, 'asked for, and no fault can help')
+    t.same(r.see(), ['E', 'E', 'E', 'VW', 'V'])
+    t.ok(r.valid())
+    restore()
+    madvise(r.task, r.mm, A + 513, 1, ADVICE.dontneed)
+  }
+  r.wait()
+  t.same(r.fault({ flags: V }), { result: 5, held: true })
+  t.same(r.see(), ['VW', 'V', 'VW', 'VW', 'V'], 'mended')
+  t.same(r.end(), [])
+  t.end()
+})
 
 t.test('2 MiB: an entry for each 4 KiB, with growing frames; a write fault for the pages that ask', (t) => {
   const r = ranged({ bytes: 32 * 1024 * 1024 })
