@@ -12,6 +12,8 @@
  *   another device's memory       NONE                         CPU fault: only the owner may use the frame
  *   present, no frame behind it   SPECIAL, the walk ends       -EFAULT
  *   poisoned, or of unknown kind  ERROR, the walk ends         -EFAULT
+ *   page of a DAX file            as present, with a reference of the page map while the entries of one table are filled
+ *   the same, its device gone     the walk ends                -EBUSY: the invalidation is on its way
  *   2 MiB entry                   as present, page by page; with a page shift of 2 MiB one entry, its first frame
  *   third-level entry that is     ERROR for all its pages,     the same: the walk goes on behind it
  *   neither table nor 2 MiB
@@ -19,13 +21,22 @@
  * The requests are looked at once, before anything is written: an array that already holds results asks for nothing. Only pages that
  * need a fault get one, and the walk ends well only when every request is met; or answered with ERROR, where no fault can help.
  */
-import { type Frame, frameExists, frameGenerationQuiet, frameWaitUnlocked, frameZone } from '../frame/frames.ts'
+import {
+  FRAME_ANON,
+  type Frame,
+  frameExists,
+  frameFlags,
+  frameGenerationQuiet,
+  frameWaitUnlocked,
+  frameZone,
+} from '../frame/frames.ts'
 import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOMEM, EPERM } from '../memory/errno.ts'
 import { PAGE_SHIFT } from '../memory/words.ts'
 import { handleFault } from '../mm/fault.ts'
 import { FAULT } from '../mm/faultcode.ts'
 import { hugePiece, hugeStart, vmaIsHugetlb } from '../mm/huge.ts'
 import { mmRoot } from '../mm/mm.ts'
+import { NO_PAGEMAP, pagemapGet, pagemapPut } from '../mm/pagemap.ts'
 import {
   ENTRIES,
   entryAt,
@@ -38,7 +49,18 @@ import {
   unlockSpot,
 } from '../mm/pagetable.ts'
 import { isDevicePrivate, isMigrationEntry, PTE_HUGE, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
-import { findVma, NO_VMA, VM_DEVICE_MEMORY, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
+import {
+  findVma,
+  NO_VMA,
+  VM_DEVICE_MEMORY,
+  VM_READ,
+  VM_WRITE,
+  type Vma,
+  vmaFlags,
+  vmaLast,
+  vmaPagemap,
+  vmaStart,
+} from '../mm/vma.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { atomicLoad } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
@@ -79,12 +101,14 @@ const NEEDS_READ = 1
 const NEEDS_WRITE = 2
 const MIGRATING = 3
 const BAD = 4
+const GONE = 5
 
 /**
  * Fills every entry, faulting what the requests ask for. The number of 4 KiB pages, or
  *
  *   -EAGAIN   an invalidation has touched the range, or (not `block`) a migration is to be waited for. mmap_sem is DROPPED
- *   -EBUSY    an invalidation has touched the range while it was filled: wait, and again
+ *   -EBUSY    an invalidation has touched the range while it was filled, or is about to, for the device of a DAX file is gone:
+ *             wait, and again
  *   -EFAULT   the mirror is dead; no area, one of a device's memory, an entry that cannot be had
  *   -EINVAL   the page shift does not fit an area
  *   -EPERM    an area without VM_READ (the whole array is NONE), or a write asked of one without VM_WRITE
@@ -124,6 +148,9 @@ class HmmWalker {
   private unit = 1
   /** First page not filled yet. */
   private at = 0
+  /** Of the DAX file that is looked at, and whether this walk has a reference of it. */
+  private pagemap = NO_PAGEMAP
+  private hasPagemap = false
   /** A frame whose lock is to be waited for, once mmap_sem is dropped. */
   private awaited: Frame | -1 = -1
 
@@ -139,6 +166,7 @@ class HmmWalker {
     this.last = rangeLastPage(task, range)
     this.unit = 2 ** (rangePageShift(task, range) - PAGE_SHIFT)
     this.awaited = -1
+    this.hasPagemap = false
     this.encoding.load(task, rangeEncodingAt(range))
     if (faulting) this.readRequests()
     const hmm = rangeHmm(task, range)
@@ -195,6 +223,7 @@ class HmmWalker {
   private walkPages(vma: Vma, end: number): number {
     const { task } = this
     const root = mmRoot(task, this.mm)
+    this.pagemap = vmaPagemap(task, vma)
     while (this.at <= end) {
       const spot = lockSpot(task, root, this.at)
       const begin = this.at
@@ -214,7 +243,9 @@ class HmmWalker {
         look = this.fill(entry, huge !== 0 ? hugePiece(entry, this.at) : pteFrame(entry))
       }
       if (spot !== NO_TABLE) unlockSpot(task, spot, begin)
+      if (this.hasPagemap) this.dropPagemap()
       if (look === FILLED) continue
+      if (look === GONE) return this.faulting ? -EBUSY : BAD
       if (look === BAD) return this.faulting ? -EFAULT : BAD
       if (look === MIGRATING) return -EAGAIN
       const result = this.fault(vma, look === NEEDS_WRITE)
@@ -238,6 +269,7 @@ class HmmWalker {
       return MIGRATING
     }
     if (wants) return (request & WRITE) !== 0 ? NEEDS_WRITE : NEEDS_READ
+    if (present && !this.keepsPagemap(frame)) return GONE
     if (!present && !own) {
       this.put(encoding.noneLow, encoding.noneHigh)
       return FILLED
@@ -247,6 +279,19 @@ class HmmWalker {
     if (task.checked) task.words[rangeGenerationAt(task, this.range, this.index())] = frameGenerationQuiet(task, frame)
     this.put(pfnLow(frame, encoding.shift) | low, pfnHigh(frame, encoding.shift) | high)
     return FILLED
+  }
+
+  /** Has this walk a reference of the page map that `frame` needs, if it needs one? Copies that a private mapping made do not. */
+  private keepsPagemap(frame: Frame): boolean {
+    const { task, pagemap } = this
+    if (pagemap === NO_PAGEMAP || this.hasPagemap || (frameFlags(task, frame) & FRAME_ANON) !== 0) return true
+    this.hasPagemap = pagemapGet(task, pagemap)
+    return this.hasPagemap
+  }
+
+  private dropPagemap(): void {
+    pagemapPut(this.task, this.pagemap)
+    this.hasPagemap = false
   }
 
   /** Marks an entry that ends the walk. */

@@ -47,6 +47,7 @@ import { type AnonVma, NO_OWNER, pinOwner, unpinOwner } from '../mm/anonvma.ts'
 import { splitHuge } from '../mm/huge.ts'
 import { makeMigrationEntry, mappingOf, removeMigrationEntries, unmapForMigration } from '../mm/migration.ts'
 import { mmRoot } from '../mm/mm.ts'
+import { NO_PAGEMAP } from '../mm/pagemap.ts'
 import {
   allocLeaf,
   ENTRIES,
@@ -85,6 +86,7 @@ import {
   vmaLast,
   vmaMm,
   vmaOwner,
+  vmaPagemap,
   vmaStart,
 } from '../mm/vma.ts'
 import { prepareOwner } from '../mm/vmalink.ts'
@@ -148,14 +150,14 @@ export function newMigration(options: Omit<Migration, 'src' | 'dst' | 'owners' |
 }
 
 /**
- * Chooses and isolates pages. 0, even if nothing was chosen; -EINVAL for a hugetlb area, an empty span or one that is not
- * within the area. After 0, pages and finalize must follow.
+ * Chooses and isolates pages. 0, even if nothing was chosen; -EINVAL for an area of hugetlb or a DAX file, an empty span or one that
+ * is not within the area. After 0, pages and finalize must follow.
  */
 export function migrateSetup(task: Task, migration: Migration): number {
   const { vma, start, last } = migration
   assertHeld(task, mmapSem(vmaMm(task, vma)), 'mmap_sem')
   if (start > last || start < vmaStart(task, vma) || last > vmaLast(task, vma)) return -EINVAL
-  if ((vmaFlags(task, vma) & VM_HUGETLB) !== 0) return -EINVAL
+  if ((vmaFlags(task, vma) & VM_HUGETLB) !== 0 || vmaPagemap(task, vma) !== NO_PAGEMAP) return -EINVAL
   const range = rangeInit(task, vmaMm(task, vma), start, last, NOTIFY.migrate, migration.owner)
   invalidateRangeStart(task, range)
   for (let vpn = start; vpn <= last; ) vpn = collectLeaf(task, migration, vpn)

@@ -1,15 +1,16 @@
 /**
  * Files: what shared memory, memfd and tmpfs mappings map. A size and a page cache; no names, no directories.
  *
- *   word   0       1      2      3      4 .. 15   16 ..... 31   32 .......... 159
- *        +-------+------+------+------+---------+-------------+-------------------+
- *        | COUNT | SIZE | LOCK | ROOT | pad     | SEM         | NODES[0..127]     |
- *        +-------+------+------+------+---------+-------------+-------------------+
+ *   word   0       1      2      3      4         5 .. 15   16 ..... 31   32 .......... 159
+ *        +-------+------+------+------+---------+---------+-------------+-------------------+
+ *        | COUNT | SIZE | LOCK | ROOT | PAGEMAP | pad     | SEM         | NODES[0..127]     |
+ *        +-------+------+------+------+---------+---------+-------------+-------------------+
  *
  *   COUNT   areas that map it, and temporary users. Atomic; the last one frees it and its pages.
  *   SIZE    pages. Immutable (nothing truncates).
  *   LOCK    spinlock, class `file`. Guards NODES and the slots below. One reference of each frame belongs to its slot.
  *   ROOT    interval tree of the areas that map it, keyed by page offset. Guarded by SEM.
+ *   PAGEMAP of a DAX file, whose pages are a device's (mm/pagemap.ts); 0 of others. Immutable.
  *   SEM     rwsem, class `fileRmap`: read to find a frame's mappings, write to add, move or remove an area.
  *   NODES   page-cache index: node i holds slots for pages [512 i, 512 i + 512). A slot is frame + 1; -(swap slot + 1) of a page that
  *           was put out; 0 of one that was never touched.
@@ -25,7 +26,7 @@ import type { Task } from '../seam/task.ts'
 import { FILE } from '../sync/classes.ts'
 import { RWSEM_WORDS } from '../sync/rwsem.ts'
 import { spinLock, spinUnlock } from '../sync/spinlock.ts'
-
+import { createPagemap, freePagemap, NO_PAGEMAP, type Pagemap } from './pagemap.ts'
 import { putSlot } from './swapslot.ts'
 
 export type File = WordAt & { readonly brand: 'file' }
@@ -35,6 +36,7 @@ const COUNT = 0
 const SIZE = 1
 const LOCK = 2
 const ROOT = 3
+const PAGEMAP = 4
 const SEM = 16
 const NODES = SEM + RWSEM_WORDS
 const MAX_NODES = 128
@@ -55,6 +57,21 @@ export function createFile(task: Task, pages: number): File {
   return file
 }
 
+/** The same, of a DAX file: a device's pages. They are not put out, nor migrated. */
+export function createDaxFile(task: Task, pages: number): File {
+  const file = createFile(task, pages)
+  if (file === NO_FILE) return NO_FILE
+  put(task, file + PAGEMAP, createPagemap(task))
+  if (filePagemap(task, file) !== NO_PAGEMAP) return file
+  filePut(task, file)
+  return NO_FILE
+}
+
+/** The page map of a DAX file; NO_PAGEMAP of others. */
+export function filePagemap(task: Task, file: File): Pagemap {
+  return get(task, file + PAGEMAP) as Pagemap
+}
+
 export function fileGet(task: Task, file: File): void {
   assert(atomicAdd(task, file + COUNT, 1) > 0, 'a file is used while somebody uses it')
 }
@@ -70,6 +87,8 @@ export function filePut(task: Task, file: File): void {
     }
     freeObject(task, NODE_KIND, node)
   }
+  const map = filePagemap(task, file)
+  if (map !== NO_PAGEMAP) freePagemap(task, map)
   freeObject(task, FILE_KIND, file)
 }
 

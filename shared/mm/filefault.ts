@@ -6,6 +6,7 @@
  *   private, write                a copy of it, of the mapping's own
  *   read faults, both kinds       also map the neighbours in a window of 16 pages that are in the page cache. The window is
  *                                 aligned, or begins with the area                     (Linux mm/memory.c do_fault_around, 6.12)
+ *   of a DAX file                 the same, with a reference of its page map meanwhile; SIGBUS when the device is gone
  */
 import {
   FRAME_ANON,
@@ -28,9 +29,22 @@ import { FAULT } from './faultcode.ts'
 import { fileSize, findCached, findOrAddCached } from './file.ts'
 import { installIfEmpty } from './install.ts'
 import { mmRoot } from './mm.ts'
+import { NO_PAGEMAP, pagemapGet, pagemapPut } from './pagemap.ts'
 import { ENTRIES, entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
 import { makePte, PTE_DIRTY, PTE_SOFT_DIRTY, PTE_WRITE, PTE_YOUNG } from './pte.ts'
-import { VM_WRITE, type Vma, vmaFile, vmaFlags, vmaIndex, vmaIsShared, vmaLast, vmaMm, vmaOwner, vmaStart } from './vma.ts'
+import {
+  VM_WRITE,
+  type Vma,
+  vmaFile,
+  vmaFlags,
+  vmaIndex,
+  vmaIsShared,
+  vmaLast,
+  vmaMm,
+  vmaOwner,
+  vmaPagemap,
+  vmaStart,
+} from './vma.ts'
 import { prepareOwner } from './vmalink.ts'
 
 /** Pages mapped around a read fault (kernel: fault_around_bytes, 64 KiB). */
@@ -38,6 +52,15 @@ const FAULT_AROUND = 16
 
 /** Serves a fault on an empty entry. MMAP_SEM held; the leaf exists. */
 export function fileFault(task: Task, vma: Vma, vpn: number, write: boolean): number {
+  const map = vmaPagemap(task, vma)
+  if (map === NO_PAGEMAP) return cachedFault(task, vma, vpn, write)
+  if (!pagemapGet(task, map)) return FAULT.sigbus
+  const result = cachedFault(task, vma, vpn, write)
+  pagemapPut(task, map)
+  return result
+}
+
+function cachedFault(task: Task, vma: Vma, vpn: number, write: boolean): number {
   const file = vmaFile(task, vma)
   const index = vmaIndex(task, vma, vpn)
   if (index >= fileSize(task, file)) return FAULT.sigbus

@@ -59,8 +59,13 @@ export function punchHole(task: Task, vma: Vma, first: number, last: number): nu
   const begin = vmaIndex(task, vma, first)
   const end = vmaIndex(task, vma, last)
   if (vmaIsHugetlb(task, vma)) return punchHugetlb(task, file, begin, end)
-  punch(task, file, begin, end, 1)
+  punchFile(task, file, begin, end)
   return 0
+}
+
+/** Gives up pages [begin, end] of a file that is not hugetlb's. Caller has a use of it, and no lock that a callback takes. Sleeps. */
+export function punchFile(task: Task, file: File, begin: number, end: number): void {
+  punch(task, file, begin, end, 1)
 }
 
 /** Gives up pages [begin, end] of a file, which are cached in steps of `step` pages. */

@@ -2,7 +2,7 @@
  * madvise pageout: puts the pages of a span out, if nobody else maps them. Private pages go to swap entries, page-cache pages
  * (shared memory, memfd, tmpfs) to their file's slots; both come back with the next fault.
  *
- *   left alone     pages that others map, too; the page of zeros; pages in device memory; exclusively held ones
+ *   left alone     pages that others map, too; the page of zeros; pages in device memory; exclusively held ones; a DAX file's
  *   huge pages     taken apart first; covered in part: only the part goes
  *   lazily freed   and still clean: dropped instead of put out, and read as zeros afterwards
  *
@@ -36,11 +36,12 @@ import type { Task } from '../seam/task.ts'
 import { hugeStart, vmaIsHugetlb } from './huge.ts'
 import { eachMapping } from './migration.ts'
 import { mmRoot } from './mm.ts'
+import { NO_PAGEMAP } from './pagemap.ts'
 import { ENTRIES, entryAt, hugeWord, LEAF_LEVEL, lockSpot, NO_TABLE, type Table, unlockSpot } from './pagetable.ts'
 import { PTE_DIRTY, pteFrame, ptePresent } from './pte.ts'
 import { splitFolio, splitPartly } from './splitfolio.ts'
 import { swapOut, swapOutCached } from './swap.ts'
-import { type Vma, vmaMm } from './vma.ts'
+import { type Vma, vmaMm, vmaPagemap } from './vma.ts'
 import { clearEntry } from './zap.ts'
 
 /** Applies the advice to [first, last] of `vma`. 0, or -EINVAL for hugetlb. MMAP_SEM held. */
@@ -77,7 +78,7 @@ function putOut(task: Task, vma: Vma, vpn: number): void {
   const flags = frameFlags(task, frame)
   if ((flags & FRAME_LAZY_FREE) !== 0) dropLazy(task, vma, vpn, frame)
   else if ((flags & FRAME_ANON) !== 0) swapOut(task, frame)
-  else swapOutCached(task, frame)
+  else if (vmaPagemap(task, vma) === NO_PAGEMAP) swapOutCached(task, frame)
   framePut(task, frame)
 }
 

@@ -25,8 +25,9 @@ import type { Task } from '../seam/task.ts'
 import { assertHeld, assertHeldExclusive } from '../sync/held.ts'
 import { intervalBefore, intervalFirst, intervalLast, intervalNext, intervalStart } from '../sync/intervaltree.ts'
 import { type AnonVma, NO_OWNER } from './anonvma.ts'
-import { type File, fileGet, filePut, NO_FILE } from './file.ts'
+import { type File, fileGet, filePagemap, filePut, NO_FILE } from './file.ts'
 import { mmVmas } from './mm.ts'
+import { NO_PAGEMAP, type Pagemap } from './pagemap.ts'
 
 export type Vma = WordAt & { readonly brand: 'vma' }
 export const NO_VMA = 0 as Vma
@@ -119,6 +120,12 @@ export function vmaSetFlags(task: Task, vma: Vma, flags: number): void {
 
 export function vmaFile(task: Task, vma: Vma): File {
   return get(task, vma + FILE) as File
+}
+
+/** The page map of the DAX file that the area maps; NO_PAGEMAP of other areas. */
+export function vmaPagemap(task: Task, vma: Vma): Pagemap {
+  const file = vmaFile(task, vma)
+  return file === NO_FILE ? NO_PAGEMAP : filePagemap(task, file)
 }
 
 export function vmaPgoff(task: Task, vma: Vma): number {

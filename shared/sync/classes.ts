@@ -11,6 +11,7 @@
  *   window          pseudo  held from invalidateRangeStart to End; taken by waiting for such an end (readBegin, interval
  *                           remove), not by opening it. So a driver that waits for an end with its own lock held, or with
  *                           any lock that a start..end section takes, is an inversion.
+ *   pagemap         sleep   read: entries of a DAX file's pages are read or made. Written to wait until nobody does.
  *   frameLock       sleep   a frame's identity while it moves: COW reuse decision, migration, swap, file fill.
  *   fileRmap        sleep   the set of VMAs that map a file.
  *   anonRmap        sleep   the set of VMAs of a fork family that may map its anonymous frames.
@@ -71,6 +72,7 @@ function book(name: string, kind: LockKind): LockClass {
 export const MMAP_SEM = book('mmap_sem', 'sleep')
 export const MMAP_SEM_CHILD = book('mmap_sem (child)', 'sleep')
 export const WINDOW = book('invalidation window', 'pseudo')
+export const PAGEMAP = book('page map', 'sleep')
 export const FRAME_LOCK = book('frame lock', 'sleep')
 export const FILE_RMAP = book('file rmap', 'sleep')
 export const ANON_RMAP = book('anon rmap', 'sleep')

@@ -18,7 +18,7 @@ import { frameAlloc, framePut, HUGE_ORDER, SYSTEM_ZONE, ZERO_FRAME } from '../..
 import { regionAt } from '../../shared/memory/regions.ts'
 import { ACCESS, accessValue, userLoad, userStore } from '../../shared/mm/access.ts'
 import { cpuEntry } from '../../shared/mm/cpuentry.ts'
-import { createFile, type File, filePut, NO_FILE } from '../../shared/mm/file.ts'
+import { createDaxFile, createFile, type File, filePut, NO_FILE } from '../../shared/mm/file.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { createMm, mmVmas } from '../../shared/mm/mm.ts'
 import { mmap, PLACE_FIXED } from '../../shared/mm/mmap.ts'
@@ -75,7 +75,15 @@ export function hugeArea(task: Task, mm: Mm, start: number, pages: number, flags
 
 /** Maps a new file of `size` pages exactly there; the areas keep it. */
 export function fileArea(task: Task, mm: Mm, start: number, pages: number, flags: number, size = pages): File {
-  const file = createFile(task, size)
+  return mapFile(task, mm, start, pages, flags, createFile(task, size))
+}
+
+/** The same with a DAX file. */
+export function daxArea(task: Task, mm: Mm, start: number, pages: number, flags: number): File {
+  return mapFile(task, mm, start, pages, flags, createDaxFile(task, pages))
+}
+
+function mapFile(task: Task, mm: Mm, start: number, pages: number, flags: number, file: File): File {
   assert(file !== NO_FILE, 'there is memory for a file')
   assert(mmap(task, mm, start, pages, flags, PLACE_FIXED, file) === start, `${pages} pages are mapped at ${start}`)
   filePut(task, file)
