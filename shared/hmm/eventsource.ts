@@ -10,15 +10,25 @@
  *   protectionVma     MMU_MPROT                              area gone or not readable: HMM_MUNMAP; not writable: HMM_WRITE_PROTECT;
  *                                                            still writable: none, or HMM_WRITE_PROTECT in a machine with device
  *                                                            memory, whose entries lose WRITE by any mprotect (mm/mprotect.ts)
- *   protectionPage    MMU_FORK                               HMM_FORK: fork alone gives this reason here
+ *   protectionPage    MMU_FORK                               HMM_FORK
+ *   the same, of page MMU_WRITE_BACK                         HMM_WRITE_PROTECT
+ *   cleaning
  *   softDirty         MMU_CLEAR_SOFT_DIRTY                   HMM_WRITE_PROTECT
  *
- * MMU_MUNLOCK changes nothing for a device and gives no reason here; write-back and KSM are not modelled.
+ * MMU_MUNLOCK changes nothing for a device and gives no reason here; KSM is not modelled.
  */
 import { SWAP_ZONE, SYSTEM_ZONE, zoneFrames } from '../frame/zones.ts'
 import { findVma, NO_VMA, VM_READ, VM_WRITE, vmaFlags, vmaStart } from '../mm/vma.ts'
-import { NOTIFY } from '../notifier/events.ts'
-import { type NotifierRange, rangeBlockable, rangeEvent, rangeLast, rangeMm, rangeStart } from '../notifier/windows.ts'
+import { NOTIFY, PAGE_CLEANING } from '../notifier/events.ts'
+import {
+  type NotifierRange,
+  rangeBlockable,
+  rangeEvent,
+  rangeLast,
+  rangeMm,
+  rangeOwner,
+  rangeStart,
+} from '../notifier/windows.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
 import { HMM_FORK, HMM_MIGRATE, HMM_MUNMAP, HMM_NONE, HMM_WRITE_PROTECT, type HmmEvent, hmmEventInit } from './event.ts'
@@ -40,7 +50,7 @@ function etypeOf(task: Task, range: NotifierRange): number {
     case NOTIFY.protectionVma:
       return etypeOfProtection(task, range)
     case NOTIFY.protectionPage:
-      return HMM_FORK
+      return rangeOwner(task, range) === PAGE_CLEANING ? HMM_WRITE_PROTECT : HMM_FORK
     case NOTIFY.softDirty:
       return HMM_WRITE_PROTECT
     default:

@@ -20,6 +20,8 @@ export const NOTIFY = {
   /** An entry becomes device-exclusive; `owner` is the caller's cookie. */
   exclusive: 7,
 } as const
+/** Owner of a PROTECTION_PAGE that is page cleaning, and not fork: the one reason is given for both. */
+export const PAGE_CLEANING = -1
 export type NotifyEvent = keyof typeof NOTIFY
 const NAMES = Object.keys(NOTIFY) as NotifyEvent[]
 

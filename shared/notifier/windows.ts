@@ -13,7 +13,7 @@
  *
  *   START, LAST   page numbers, inclusive. All but SEQ and STATE are written once, before STATE leaves PREPARED.
  *   FLAGS         BLOCKABLE: callbacks may sleep.
- *   OWNER         cookie of the driver that causes it (migrate, exclusive), 0 otherwise.
+ *   OWNER         cookie of the driver that causes it (migrate, exclusive), PAGE_CLEANING (protectionPage), 0 otherwise.
  *   SEQ           sequence handed to the callbacks; odd. Written by start.
  *   INDEX, BIRTHS of the mm's classic notifiers when it was opened (notifier/classic.ts). Private to the actor.
  *   OWED          second passes that are owed to subscribers; the line has, for each, the subscription and what it answered

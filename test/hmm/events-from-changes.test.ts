@@ -4,16 +4,17 @@
  */
 import t from 'tap'
 import { HMM_DEVICE_WRITE_FAULT } from '../../shared/hmm/event.ts'
+import { cleanFile } from '../../shared/mm/clean.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { fork } from '../../shared/mm/fork.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { mprotect } from '../../shared/mm/mprotect.ts'
 import { munmap } from '../../shared/mm/munmap.ts'
-import { VM_EXEC } from '../../shared/mm/vma.ts'
+import { VM_EXEC, VM_SHARED } from '../../shared/mm/vma.ts'
 import { NOTIFY } from '../../shared/notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../shared/notifier/invalidate.ts'
 import { rangeInit } from '../../shared/notifier/windows.ts'
-import { A, area, hugeArea, NONE, RO, RW, store } from '../support/addressspace.ts'
+import { A, area, fileArea, hugeArea, NONE, RO, RW, store } from '../support/addressspace.ts'
 import { type EventMachine, eventMachine } from '../support/eventmachine.ts'
 
 interface Tester {
@@ -54,6 +55,18 @@ t.test('fork: HMM_FORK', (t) => {
     heard(t, ({ task, mm }) => mmPut(task, fork(task, mm, 2))),
     ['0: HMM_FORK 0..3'],
   )
+  t.end()
+})
+
+t.test('the pages of a file are cleaned: HMM_WRITE_PROTECT', (t) => {
+  const machine = eventMachine()
+  const { task, mm } = machine
+  const file = fileArea(task, mm, A, 4, RW | VM_SHARED)
+  t.equal(machine.fault(0, HMM_DEVICE_WRITE_FAULT, A, 2), 'ok')
+  machine.told()
+  t.equal(cleanFile(task, file, 0, 3), 2)
+  t.same(machine.told(), ['0: HMM_WRITE_PROTECT 0..0', '0: HMM_WRITE_PROTECT 1..1'])
+  t.same(machine.close(), [])
   t.end()
 })
 

@@ -3,14 +3,19 @@
  */
 import t from 'tap'
 import { HMM_DEVICE_READ_FAULT, HMM_DEVICE_WRITE_FAULT } from '../../shared/hmm/event.ts'
+import { cleanFile } from '../../shared/mm/clean.ts'
+import { cpuEntry } from '../../shared/mm/cpuentry.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { fork } from '../../shared/mm/fork.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { mprotect } from '../../shared/mm/mprotect.ts'
 import { munmap } from '../../shared/mm/munmap.ts'
+import { PTE_DIRTY } from '../../shared/mm/pte.ts'
 import { switchMm } from '../../shared/mm/shootdown.ts'
-import { A, area, entry, frameOf, load, NONE, RO, RW, store } from '../support/addressspace.ts'
+import { VM_SHARED } from '../../shared/mm/vma.ts'
+import { A, area, entry, fileArea, frameOf, load, NONE, RO, RW, store } from '../support/addressspace.ts'
 import { type EventMachine, eventMachine } from '../support/eventmachine.ts'
+import { plantEntry } from '../support/plantedentry.ts'
 
 /** A page that the device has written, clean as far as the CPU knows. */
 function written(): EventMachine {
@@ -99,6 +104,29 @@ t.test('a page that goes elsewhere: unmapped, and what the device wrote goes alo
   machine.told()
   madvise(task, mm, A, 1, ADVICE.pageout)
   t.same([machine.told(), machine.entry(0, A)], [['0: HMM_MIGRATE 0..0'], '-'])
+  t.equal(load(task, A), 7)
+  t.same(machine.close(), [])
+  t.end()
+})
+
+t.test('a page that is written back: the device loses the right to write, and what it wrote is told to the page before', (t) => {
+  const machine = eventMachine()
+  const { task, mm } = machine
+  const file = fileArea(task, mm, A, 1, RW | VM_SHARED)
+  machine.fault(0, HMM_DEVICE_WRITE_FAULT, A)
+  machine.access(0, A, 'write') // 7
+  machine.pageWasDirty(A)
+  plantEntry(task, mm, A, cpuEntry(task, mm, A) & ~PTE_DIRTY) // only the device knows that the page was written
+  machine.told()
+  t.equal(cleanFile(task, file, 0, 0), 1, 'the page was dirty when it was written back')
+  t.same(
+    [machine.told(), machine.entry(0, A), machine.access(0, A, 'read'), machine.access(0, A, 'write')],
+    [['0: HMM_WRITE_PROTECT 0..0'], 'ro shown', 'ok', 'fault'],
+  )
+  t.equal(cleanFile(task, file, 0, 0), 0, 'and is clean now')
+  t.equal(machine.fault(0, HMM_DEVICE_WRITE_FAULT, A), 'ok')
+  machine.access(0, A, 'write')
+  t.equal(cleanFile(task, file, 0, 0), 1)
   t.equal(load(task, A), 7)
   t.same(machine.close(), [])
   t.end()
