@@ -35,6 +35,7 @@ import { hugetlbFault, hugetlbWriteFault } from './hugetlb.ts'
 import { installIfEmpty } from './install.ts'
 import { waitForMigration } from './migration.ts'
 import { mmRoot } from './mm.ts'
+import { changeEntry } from './mprotect.ts'
 import {
   allocLeaf,
   entryAt,
@@ -61,7 +62,7 @@ import {
 } from './pte.ts'
 import { reclaimDirectly } from './shrink.ts'
 import { swapIn } from './swap.ts'
-import { VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaIsAnonymous, vmaMm, vmaOwner } from './vma.ts'
+import { VM_RIGHTS, VM_WRITE, type Vma, vmaFlags, vmaIndex, vmaIsAnonymous, vmaMm, vmaOwner } from './vma.ts'
 import { prepareOwner } from './vmalink.ts'
 
 /** A fault that does not get a frame reclaims some, and begins again, so often; somebody else may have taken them meanwhile. */
@@ -136,8 +137,16 @@ function hugeFault(task: Task, vma: Vma, vpn: number, write: boolean, pmd: WordA
     return vmaIsHugetlb(task, vma) ? hugetlbWriteFault(task, vma, vpn, pmd) : hugeWriteFault(task, vma, vpn, pmd)
   }
   if (ptePresent(entry)) atomicOr(task, pmd, PTE_YOUNG)
+  const result = ptePresent(entry) ? FAULT.done : hiddenFault(task, vma, pmd)
   unlockPmd(task, pmd, vpn)
-  return ptePresent(entry) ? FAULT.done : FAULT.segv
+  return result
+}
+
+/** A PROT_NONE entry: gone for good in an area without rights, a hint (mm/numahint.ts) in another. The entry's lock is held. */
+function hiddenFault(task: Task, vma: Vma, at: WordAt): number {
+  if ((vmaFlags(task, vma) & VM_RIGHTS) === 0) return FAULT.segv
+  changeEntry(task, vma, at)
+  return FAULT.done
 }
 
 /** Something is there. Comes with the leaf locked, returns with it unlocked. */
@@ -169,10 +178,12 @@ function specialFault(task: Task, vma: Vma, vpn: number, write: boolean, leaf: T
     case PTE_KIND.poisoned:
       unlockLeaf(task, leaf)
       return FAULT.sigbus
-    default:
-      unlockLeaf(task, leaf)
+    default: {
       assert(pteKind(entry) === PTE_KIND.protNone, 'an entry that is not present has a kind that the fault path knows')
-      return FAULT.segv
+      const result = hiddenFault(task, vma, entryAt(leaf, LEAF_LEVEL, vpn))
+      unlockLeaf(task, leaf)
+      return result
+    }
   }
 }
 

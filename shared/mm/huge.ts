@@ -4,7 +4,7 @@
  *   HUGE, PRESENT, frame = head of a block      a transparent huge page, or one of hugetlb
  *   HUGE, PRESENT, frame = the page of zeros    a huge span that was only read: each of its pages is the page of zeros, and
  *                                               none of them says so (the kernel has a huge zero page of its own)
- *   HUGE, KIND protNone                         either, in an area without rights
+ *   HUGE, KIND protNone                         either, in an area without rights, or hidden by a NUMA hint
  *   HUGE, KIND splitting                        for the moment of a split: who finds it waits for the lock of the table
  *
  * An entry of 2 MiB counts once in its block's REF and MAP, 512 entries count 512 times.

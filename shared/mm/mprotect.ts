@@ -107,7 +107,7 @@ function protectLocked(task: Task, mm: Mm, start: number, last: number, rights: 
       vma = findVma(task, mm, at)
       vmaSetFlags(task, vma, changedFlags(task, vma, rights))
       vma = mergeWithNeighbours(task, vma)
-      if (changeRange(task, mm, vma, at, end)) flush = true
+      if (changeRange(task, mm, vma, at, end, changeEntry)) flush = true
     }
     at = end + 1
     if (vmaLast(task, vma) < at) vma = nextVma(task, vma)
@@ -126,8 +126,14 @@ function changedFlags(task: Task, vma: Vma, rights: number): number {
   return vmaIsAnonymous(task, vma) && !vmaOwns(task, vma) ? flags & ~VM_ACCOUNT : flags
 }
 
-/** Brings the entries of [first, last] in line with the area's rights. True when a present entry lost a right. */
-function changeRange(task: Task, mm: Mm, vma: Vma, first: number, last: number): boolean {
+/** Changes one entry, small or huge, whose lock is held. True when a present one lost a right. */
+type Change = (task: Task, vma: Vma, at: WordAt) => boolean
+
+/**
+ * Changes the entries of [first, last], within one event. True when a present entry lost a right: the caller flushes TLBs. 2 MiB
+ * entries that the span covers in part are split. MMAP_SEM held.
+ */
+export function changeRange(task: Task, mm: Mm, vma: Vma, first: number, last: number, change: Change): boolean {
   const root = mmRoot(task, mm)
   let populated = first
   // Of hugetlb the whole span is told, populated or not.
@@ -155,7 +161,7 @@ function changeRange(task: Task, mm: Mm, vma: Vma, first: number, last: number):
     }
     const step = huge !== 0 ? ENTRIES : 1
     for (let page = vpn; page <= end; page += step) {
-      if (changeEntry(task, vma, huge !== 0 ? huge : entryAt(spot as Table, LEAF_LEVEL, page))) lost = true
+      if (change(task, vma, huge !== 0 ? huge : entryAt(spot as Table, LEAF_LEVEL, page))) lost = true
     }
     unlockSpot(task, spot, vpn)
     vpn = end + 1
@@ -164,32 +170,36 @@ function changeRange(task: Task, mm: Mm, vma: Vma, first: number, last: number):
   return lost
 }
 
-/** Lock of the entry, small or huge, held. True when a present entry lost a right. */
-function changeEntry(task: Task, vma: Vma, at: WordAt): boolean {
+/** Brings an entry in line with the area's rights. Its lock is held. True when it was present and lost a right. */
+export function changeEntry(task: Task, vma: Vma, at: WordAt): boolean {
   const entry = get(task, at)
   if (entry === 0) return false
   const rights = vmaFlags(task, vma) & VM_RIGHTS
-  const kept = PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG | PTE_HUGE
   if (!ptePresent(entry) && pteKind(entry) !== PTE_KIND.protNone) {
     // Special entries lose the write right whatever the new rights are, and nothing but a fault gives it back. A swap entry's
     // WRITE says something else.
     if (pteKind(entry) !== PTE_KIND.swap) storeEntry(task, at, entry & ~PTE_WRITE)
     return false
   }
-  if (rights === 0) {
-    if (!ptePresent(entry)) return false
-    // Never empty in between: a reverse walk takes no lock to find that nothing is there.
-    const before = atomicXchg(task, at, makeEntry(PTE_KIND.protNone, pteFrame(entry), entry & kept))
-    storeEntry(task, at, makeEntry(PTE_KIND.protNone, pteFrame(before), before & kept))
-    return true
-  }
+  if (rights === 0) return ptePresent(entry) && hideEntry(task, at)
   if (pteKind(entry) === PTE_KIND.protNone) {
-    storeEntry(task, at, makePte(pteFrame(entry), (entry & kept) | (mayWrite(task, vma, entry) ? PTE_WRITE : 0)))
+    storeEntry(task, at, makePte(pteFrame(entry), (entry & HIDDEN_BITS) | (mayWrite(task, vma, entry) ? PTE_WRITE : 0)))
     return false
   }
   if ((rights & VM_WRITE) === 0) return (atomicAnd(task, at, ~PTE_WRITE) & PTE_WRITE) !== 0
   if (mayWrite(task, vma, entry)) atomicOr(task, at, PTE_WRITE)
   return false
+}
+
+const HIDDEN_BITS = PTE_DIRTY | PTE_SOFT_DIRTY | PTE_YOUNG | PTE_HUGE
+
+/** Makes a present entry PROT_NONE; changeEntry brings it back. Its lock is held. Returns true. */
+export function hideEntry(task: Task, at: WordAt): boolean {
+  const entry = get(task, at)
+  // Never empty in between: a reverse walk takes no lock to find that nothing is there.
+  const before = atomicXchg(task, at, makeEntry(PTE_KIND.protNone, pteFrame(entry), entry & HIDDEN_BITS))
+  storeEntry(task, at, makeEntry(PTE_KIND.protNone, pteFrame(before), before & HIDDEN_BITS))
+  return true
 }
 
 /** May the entry be writable without a fault in an area that is? Only if a write needs no copy and no bookkeeping. */

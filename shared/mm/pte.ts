@@ -42,7 +42,7 @@ export const PTE_KIND = {
   devicePrivate: 3,
   /** The page is reserved for a device's atomic access. */
   deviceExclusive: 4,
-  /** Mapped, but the area has no access rights at all (mprotect to PROT_NONE). */
+  /** Mapped, but the area has no access rights at all (mprotect to PROT_NONE), or hidden by a NUMA hint. */
   protNone: 5,
   /** Third level: the entry is being made 512, under the lock of its table. */
   splitting: 6,

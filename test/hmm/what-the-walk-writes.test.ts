@@ -10,6 +10,7 @@ import { pinOwner, unpinOwner } from '../../shared/mm/anonvma.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { removeMigrationEntries, unmapForMigration } from '../../shared/mm/migration.ts'
 import { mprotect } from '../../shared/mm/mprotect.ts'
+import { numaHint } from '../../shared/mm/numahint.ts'
 import { makeEntry, makePte, PTE_KIND } from '../../shared/mm/pte.ts'
 import { VM_SHARED } from '../../shared/mm/vma.ts'
 import { assert } from '../../shared/seam/error.ts'
@@ -56,6 +57,26 @@ t.test('PROT_NONE: not accessible, and no area that may be read', (t) => {
   r.register(A, 2)
   t.equal(r.snapshot().result, -1, '-EPERM')
   t.same(r.see(), ['-', '-'])
+  t.same(r.end(), [])
+  t.end()
+})
+
+t.test('a NUMA hint: not accessible, so NONE; a fault gives access back', (t) => {
+  const r = ranged({ bytes: 32 * 1024 * 1024 })
+  area(r.task, r.mm, A, 2, RW)
+  store(r.task, A, 1)
+  numaHint(r.task, r.mm, A, A + 1)
+  t.same(entries(r.task, r.mm, A, 2), ['none', '-'])
+  t.same(both(r, 2), { snapshot: ['-', '-'], fault: ['VW', 'V'] })
+  r.unregister()
+  hugeArea(r.task, r.mm, A + 512, 512, RW)
+  store(r.task, A + 512, 1)
+  numaHint(r.task, r.mm, A + 512, A + 1023)
+  r.register(A + 600, 2)
+  t.same(r.snapshot(), { result: 2, held: true })
+  t.same(r.see(), ['-', '-'], '2 MiB as well')
+  t.same(r.fault({ flags: V }), { result: 2, held: true })
+  t.same(r.see(), ['VW', 'VW'])
   t.same(r.end(), [])
   t.end()
 })
