@@ -142,6 +142,7 @@ t.test('hmmPteFromDevAddr, hmmPteDevAddr: the address, or all ones unless it is 
 
 t.test('an encoder sets exactly one valid bit', (t) => {
   const made = [hmmPteFromPfn(7 as Frame), hmmPteFromDmaAddr(0x7000 as DmaAddr), hmmPteFromDevAddr(0x7000 as DevAddr)]
+  t.same(made, [0x7000 + (1 << 2), 0x7000 + (1 << 1), 0x7000 + (1 << 0)], 'valid_pfn, valid_dma, valid_dev of v12')
   for (const pte of made) t.equal(((pte & MIRROR_VALID) - 1) & pte & MIRROR_VALID, 0)
   t.equal(new Set(made).size, 3)
   t.end()

@@ -13,7 +13,11 @@ import { munmap } from '../../shared/mm/munmap.ts'
 import { VM_EXEC, VM_SHARED } from '../../shared/mm/vma.ts'
 import { NOTIFY } from '../../shared/notifier/events.ts'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../shared/notifier/invalidate.ts'
+import { type Mm, mmapSem } from '../../shared/notifier/mmhead.ts'
 import { rangeInit } from '../../shared/notifier/windows.ts'
+import type { Task } from '../../shared/seam/task.ts'
+import { MMAP_SEM } from '../../shared/sync/classes.ts'
+import { downRead, upRead } from '../../shared/sync/rwsem.ts'
 import { A, area, fileArea, hugeArea, NONE, RO, RW, store } from '../support/addressspace.ts'
 import { type EventMachine, eventMachine } from '../support/eventmachine.ts'
 
@@ -76,6 +80,25 @@ t.test('mprotect: by what the area allows now', (t) => {
   t.same(protect(NONE), ['0: HMM_MUNMAP 0..1'])
   t.same(protect(RW | VM_EXEC), [], 'still writable: nothing')
   t.same(protect(VM_EXEC), ['0: HMM_MUNMAP 0..1'], 'not readable')
+  t.end()
+})
+
+t.test('mprotect of pages that have no area any more: HMM_MUNMAP', (t) => {
+  const gone = (task: Task, mm: Mm, vpn: number) => {
+    downRead(task, mmapSem(mm), MMAP_SEM) // as whoever changes areas has it
+    const range = rangeInit(task, mm, vpn, vpn, NOTIFY.protectionVma)
+    invalidateRangeStart(task, range)
+    invalidateRangeEnd(task, range)
+    upRead(task, mmapSem(mm))
+  }
+  t.same(
+    heard(t, ({ task, mm }) => {
+      gone(task, mm, A - 1)
+      gone(task, mm, A + 4)
+    }),
+    ['0: HMM_MUNMAP -1..-1', '0: HMM_MUNMAP 4..4'],
+    'before the only area, and behind it',
+  )
   t.end()
 })
 

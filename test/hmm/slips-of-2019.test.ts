@@ -1,7 +1,6 @@
 /**
  * What the ranges of 2019 got wrong when they shipped, row by row (section 4.9), and what is right. Rows that other files ask about: 7, 9
- * and 11 return-codes-of-2019, 10 what-the-walk-writes, 13 old-names, 17 what-a-request-means. Row 8 was about list operations that
- * had no readers; here it is a tree under the hmm's lock. Row 3 needs threads that come at the worst moment: an-hmm-ends-once.
+ * and 11 return-codes-of-2019, 10 what-the-walk-writes, 13 old-names, 17 what-a-request-means. Row 3 needs threads that come at the worst moment: an-hmm-ends-once.
  */
 import t from 'tap'
 import { detachDevice } from '../../shared/device/attach.ts'
@@ -19,6 +18,7 @@ import { rangeInit } from '../../shared/notifier/windows.ts'
 import { MIRRORS_SEM } from '../../shared/sync/classes.ts'
 import { downWrite, rwsemIsHeld, upWrite } from '../../shared/sync/rwsem.ts'
 import { A, area, load, RO, RW, store } from '../support/addressspace.ts'
+import { atEveryPoint, sleeps } from '../support/interleave.ts'
 import { recordingDriver } from '../support/mirrored.ts'
 import { ALL, type Ranged, ranged, V, W } from '../support/ranged.ts'
 
@@ -140,6 +140,32 @@ t.test('6: a write that is asked of an area without VM_WRITE is -EPERM, not an e
   t.same(r.fault({ flags: V | W }), { result: -EPERM, held: true })
   t.same(r.see(), ['-', '-'])
   t.same(r.fault({ flags: V }), { result: 2, held: true })
+  t.same(r.end(), [])
+  t.end()
+})
+
+t.test("8: ranges come, are spoilt and go under the hmm's lock: whoever has it is waited for", (t) => {
+  const r = ranged()
+  const hmm = hmmLookup(r.task, r.mm)
+  let waits = 0
+  const lock = () => lockHmm(r.third, hmm)
+  for (const actor of [r.task, r.second])
+    atEveryPoint(actor, () => {
+      if (!sleeps(actor)) return
+      waits++
+      unlockHmm(r.third, hmm)
+    })
+  lock()
+  t.equal(r.register(A, 1), 0)
+  t.same([waits, r.state()], [1, 'valid'])
+  lock()
+  const end = r.start(A)
+  t.same([waits, r.state()], [2, 'invalid'])
+  end()
+  lock()
+  r.unregister()
+  t.same([waits, r.state()], [3, 'idle'])
+  hmmPut(r.task, hmm)
   t.same(r.end(), [])
   t.end()
 })

@@ -124,9 +124,22 @@ t.test('a hole, and a huge entry: only the pages that are asked for are faulted'
   r.unregister()
   hugeArea(r.task, r.mm, A + 512, 512, RW)
   store(r.task, A + 512, 1)
-  mmPut(r.task, fork(r.task, r.mm, 2))
+  const child = fork(r.task, r.mm, 2)
   r.register(A + 512, 64)
-  t.same(r.fault({ mask: ALL, pfns: pfns.map((pfn, i) => (i === 20 ? 0n : pfn)) }).held, true)
+  const again = { mask: ALL, pfns: pfns.map((pfn, i) => (i === 20 ? 0n : pfn)) }
+  t.same(r.fault(again), { result: -16, held: true }, 'the copy has invalidated the range')
+  t.ok(r.wait())
+  t.same(r.fault(again), { result: 64, held: true })
+  t.same(
+    r.see().flatMap((one, i) => (one === 'V' ? [] : [`${i} ${one}`])),
+    ['9 VW'],
+  )
+  t.same(
+    entries(r.task, r.mm, A + 512, 64).flatMap((one, i) => (one === 'ro' ? [] : [`${i} ${one}`])),
+    ['9 rw'],
+  )
+  mmPut(r.task, child)
+  t.same(r.end(), [])
   t.end()
 })
 
