@@ -102,6 +102,17 @@ t.test('no two names share a bit, and none lies among the driver bits', (t) => {
   t.end()
 })
 
+t.test('in every version the address is what lies above the page offset', (t) => {
+  const layouts: readonly PteLayout<'ValidPfn'>[] = VERSIONS.map((version) => PTE_LAYOUTS[version])
+  for (const layout of layouts) {
+    const { hmmPteFromPfn, hmmPtePfn } = hmmPteHelpers(layout)
+    const pte = hmmPteFromPfn(0xabc as Frame)
+    t.equal(pte, 0xabc000 + (1 << layout.bits.ValidPfn))
+    t.equal(hmmPtePfn((pte | 0xfff) as MirrorPte), 0xabc, 'whatever is set below')
+  }
+  t.end()
+})
+
 t.test('raw bits: the driver has those from HW_SHIFT to the page number', (t) => {
   for (let bit = MIRROR_HW_SHIFT; bit < 12; bit++) {
     write(hmmPteFromPfn(0xabc as Frame))

@@ -1,6 +1,6 @@
 /**
- * Is docs/seeds.md true? Every file and test that it names is there, unless its row says that it is not here yet; and then it is not.
- * And two of its points can be looked at only in the text of the code.
+ * Are docs/seeds.md and docs/rows.md true? Every file and test that they name is there, unless its row says that it is not here yet;
+ * and then it is not. And two points of the mails can be looked at only in the text of the code.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,9 +9,13 @@ import t from 'tap'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
-const ROWS = read('docs/seeds.md')
-  .split('\n')
-  .filter((line) => line.startsWith('| ') && !line.startsWith('|---'))
+/** The rows of a document's tables, their headings among them. */
+const rowsOf = (path: string) =>
+  read(path)
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('|---'))
+const ROWS = rowsOf('docs/seeds.md')
+const TABLES = rowsOf('docs/rows.md')
 
 /** What a row names that is not there. */
 function missingIn(row: string): string[] {
@@ -24,8 +28,21 @@ function missingIn(row: string): string[] {
 }
 
 t.test('what a row names is there', (t) => {
-  t.ok(ROWS.length > 40)
-  t.same(ROWS.filter((row) => !row.includes('not here yet')).flatMap(missingIn), [])
+  t.ok(ROWS.length > 40 && TABLES.length > 100)
+  t.same([...ROWS, ...TABLES].filter((row) => !row.includes('not here yet')).flatMap(missingIn), [])
+  t.end()
+})
+
+t.test('a row of a table names a test by its title, or says why there is none', (t) => {
+  const wrong = TABLES.filter((row) => {
+    const [rule = '', shown = '', ...rest] = row.slice(2, -2).split(' | ')
+    if (shown.startsWith('shown by')) return false
+    const named = [...shown.matchAll(/`test\/[\w/.-]+\.test\.ts`/g)]
+    const titled = [...shown.matchAll(/`test\/[\w/.-]+\.test\.ts`: "[^"]+"/g)]
+    const shows = named.length > 0 && named.length === titled.length
+    return rule === '' || rest.length > 0 || !(shows || /^not made here: \w/.test(shown))
+  })
+  t.same(wrong, [])
   t.end()
 })
 
