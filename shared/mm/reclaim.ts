@@ -36,12 +36,11 @@ import type { Task } from '../seam/task.ts'
 import { hugeStart, vmaIsHugetlb } from './huge.ts'
 import { eachMapping } from './migration.ts'
 import { mmRoot } from './mm.ts'
-import { NO_PAGEMAP } from './pagemap.ts'
 import { ENTRIES, entryAt, hugeWord, LEAF_LEVEL, lockSpot, NO_TABLE, type Table, unlockSpot } from './pagetable.ts'
 import { PTE_DIRTY, pteFrame, ptePresent } from './pte.ts'
 import { splitFolio, splitPartly } from './splitfolio.ts'
 import { swapOut, swapOutCached } from './swap.ts'
-import { type Vma, vmaMm, vmaPagemap } from './vma.ts'
+import { type Vma, vmaMm } from './vma.ts'
 import { clearEntry } from './zap.ts'
 
 /** Applies the advice to [first, last] of `vma`. 0, or -EINVAL for hugetlb. MMAP_SEM held. */
@@ -78,7 +77,7 @@ function putOut(task: Task, vma: Vma, vpn: number): void {
   const flags = frameFlags(task, frame)
   if ((flags & FRAME_LAZY_FREE) !== 0) dropLazy(task, vma, vpn, frame)
   else if ((flags & FRAME_ANON) !== 0) swapOut(task, frame)
-  else if (vmaPagemap(task, vma) === NO_PAGEMAP) swapOutCached(task, frame)
+  else swapOutCached(task, frame)
   framePut(task, frame)
 }
 

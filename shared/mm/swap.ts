@@ -42,9 +42,10 @@ import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { chainRoot } from './anonvma.ts'
 import { FAULT } from './faultcode.ts'
-import { type File, NO_FILE, uncache } from './file.ts'
+import { type File, filePagemap, NO_FILE, uncache } from './file.ts'
 import { eachMapping } from './migration.ts'
 import { mmRoot } from './mm.ts'
+import { NO_PAGEMAP } from './pagemap.ts'
 import { entryAt, LEAF_LEVEL, lockLeaf, NO_TABLE, storeEntry, type Table, unlockLeaf } from './pagetable.ts'
 import {
   isSwapEntry,
@@ -138,7 +139,8 @@ export function swapOut(task: Task, frame: Frame): boolean {
 export function swapOutCached(task: Task, frame: Frame): boolean {
   if (!frameTryLock(task, frame)) return false
   const file = frameMapping(task, frame) as File
-  const slot = file === NO_FILE ? NO_FRAME : frameAlloc(task, SWAP_ZONE)
+  const stays = file === NO_FILE || filePagemap(task, file) !== NO_PAGEMAP // a device's page is where it belongs
+  const slot = stays ? NO_FRAME : frameAlloc(task, SWAP_ZONE)
   let went = false
   if (slot !== NO_FRAME) {
     walkMappings(task, frame, (vma, first, last) => {
