@@ -176,7 +176,8 @@ export class DeviceContext extends RangeContext {
   /* ---- events (era events) ---- */
 
   /**
-   * Serves a fault of the device: HMM brings the pages in, fills the mirror and calls `update`. Returns as hmm/mirrorfault.ts says;
+   * Serves a fault of the device: HMM brings the pages in, fills the mirror and calls `update`. Returns as hmm/mirrorfault.ts says,
+   * -EBUSY to be called again;
    * `event.end` is cut to the area that the first page lies in. No lock held.
    */
   mirrorFault(mirror: Mirror, event: FaultEvent): number {

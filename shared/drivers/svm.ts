@@ -83,7 +83,8 @@ export default defineDriver({
     if (dev.era === 'events') {
       const write = fault.access >= DEVICE_ACCESS.write
       const etype = write ? HMM_DEVICE_WRITE_FAULT : HMM_DEVICE_READ_FAULT
-      return dev.mirrorFault(mirror, { etype, start: fault.vpn, end: fault.vpn + 1 })
+      const served = dev.mirrorFault(mirror, { etype, start: fault.vpn, end: fault.vpn + 1 })
+      return served === -EBUSY ? 0 : served // the replay asks again
     }
     return serveWith(dev, mirror, fault, fill)
   },

@@ -15,16 +15,16 @@
  *   -ENODEV     mirror or address space are dead
  *   -EINVAL     no such page, empty span, not a type of fault
  *   -EFAULT     no area there, or one starts only later (`event.end` is cut to its start: the hole); it may not be read; a page
- *               cannot be had
+ *               cannot be had; device memory that has no pages (VM_IO, VM_PFNMAP, VM_MIXEDMAP)
  *   -EACCES     a write fault, and the area may not be written
+ *   -EBUSY      a CPU fault waited, and gave mmap_sem up for that: call again, everything is looked at anew
  *   -ENOMEM     memory for a table, or a page, is out; the IOMMU maps no more
  *   what update(), or copyToDevice(), returned; the mirror is dead then
  *
- * (-EBUSY, for a CPU fault that gave up mmap_sem, does not come: handleFault keeps it. Of a 2 MiB entry the pages asked for are
- * filled, not all 512: only they are on the list.)
+ * Of a 2 MiB entry the pages asked for are filled, not all 512: only they are on the list.
  */
 import { frameGenerationQuiet, frameZone } from '../frame/frames.ts'
-import { EACCES, EAGAIN, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM } from '../memory/errno.ts'
+import { EACCES, EAGAIN, EBUSY, EFAULT, EINVAL, ENODEV, ENOENT, ENOMEM } from '../memory/errno.ts'
 import { mmPut } from '../mm/exit.ts'
 import { handleFault } from '../mm/fault.ts'
 import { FAULT } from '../mm/faultcode.ts'
@@ -32,7 +32,7 @@ import { hugePiece, hugeStart } from '../mm/huge.ts'
 import { mmRoot } from '../mm/mm.ts'
 import { ENTRIES, entryAt, hugeWord, LEAF_LEVEL, lockSpot, NO_TABLE, type Table, unlockSpot } from '../mm/pagetable.ts'
 import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
-import { findVma, NO_VMA, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
+import { findVma, NO_VMA, VM_DEVICE_MEMORY, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { type Mm, mmapSem, mmGetNotZero } from '../notifier/mmhead.ts'
 import { atomicLoad } from '../seam/atomics.ts'
 import { get } from '../seam/plain.ts'
@@ -92,23 +92,31 @@ function eventFor(event: FaultEvent): HmmEvent | number {
   return hmmEventInit(event.start, event.end, event.etype)
 }
 
+/** What the steps of one fault have to tell each other beside their result. */
+interface Outcome {
+  /** The driver said no: its mirror ends when mmap_sem is free again. */
+  updateFailed: boolean
+  /** A CPU fault gave mmap_sem up. */
+  dropped: boolean
+}
+
 /** With mmap_sem. A driver that failed loses its mirror when the lock is free again. */
 function locked(task: Task, hmm: Hmm, mirror: Mirror, mm: Mm, fault: ActiveFault, event: FaultEvent): number {
-  const outcome = { updateFailed: false }
+  const outcome: Outcome = { updateFailed: false, dropped: false }
   downRead(task, mmapSem(mm), MMAP_SEM)
   const vma = findVma(task, mm, event.start)
   const refused = trim(task, vma, event) || move(task, mirror, vma, event, outcome)
   const result = refused !== 0 ? refused : untilServed(task, hmm, mirror, vma, fault, event, outcome)
-  upRead(task, mmapSem(mm))
+  if (!outcome.dropped) upRead(task, mmapSem(mm))
   if (outcome.updateFailed) hmmMirrorKill(task, hmm, mirror)
   return result
 }
 
 /** What a fault of type HMM_COPY_TO_DEVICE does first: its pages go to the device's memory, as far as they can. */
-function move(task: Task, mirror: Mirror, vma: Vma, event: FaultEvent, outcome: { updateFailed: boolean }): number {
+function move(task: Task, mirror: Mirror, vma: Vma, event: FaultEvent, outcome: Outcome): number {
   if (event.etype !== HMM_COPY_TO_DEVICE) return 0
   const told = eventFor(event) as HmmEvent
-  const swapped = faultPages(task, mirror, vma, told) // what is swapped out comes in first; pages in the device's memory stay there
+  const swapped = faultPages(task, mirror, vma, told, outcome) // what is swapped out comes in first; pages in the device's memory stay there
   if (swapped !== -EAGAIN) return swapped
   const result = hmmMoveToDevice(task, mirror, vma, told)
   outcome.updateFailed = result !== 0 && result !== -EINVAL
@@ -125,6 +133,7 @@ function trim(task: Task, vma: Vma, event: FaultEvent): number {
   }
   event.end = Math.min(event.end, vmaLast(task, vma) + 1)
   const flags = vmaFlags(task, vma)
+  if ((flags & VM_DEVICE_MEMORY) !== 0) return -EFAULT
   if (event.etype === HMM_DEVICE_WRITE_FAULT && (flags & VM_WRITE) === 0) return -EACCES
   return (flags & VM_READ) === 0 ? -EFAULT : 0
 }
@@ -136,7 +145,7 @@ function untilServed(
   vma: Vma,
   fault: ActiveFault,
   event: FaultEvent,
-  outcome: { updateFailed: boolean },
+  outcome: Outcome,
 ): number {
   const told = eventFor(event) as HmmEvent
   for (let chain = 1; ; ) {
@@ -150,7 +159,7 @@ function untilServed(
     }
     const origin = backedOffFor(task, fault)
     deviceFaultEnd(task, hmm, fault)
-    if (result === -ENOENT) result = faultPages(task, mirror, vma, told)
+    if (result === -ENOENT) result = faultPages(task, mirror, vma, told, outcome)
     else if (result === -EAGAIN) countBackoff(task, origin, chain++)
     if (result !== -EAGAIN) return result
   }
@@ -213,13 +222,20 @@ function fillTable(task: Task, mirror: Mirror, iterator: MirrorIterator, first: 
   return 0
 }
 
-/** CPU faults, page by page. -EAGAIN: look again. mmap_sem held, not on the list: a fault may change the very pages. */
-function faultPages(task: Task, mirror: Mirror, vma: Vma, event: HmmEvent): number {
+/**
+ * CPU faults, page by page. -EAGAIN: look again; -EBUSY: mmap_sem is gone. mmap_sem held, not on the list: a fault may change the very
+ * pages.
+ */
+function faultPages(task: Task, mirror: Mirror, vma: Vma, event: HmmEvent, outcome: Outcome): number {
   const write = event.etype === HMM_DEVICE_WRITE_FAULT
   for (let vpn = event.start; vpn < event.end; vpn++) {
     if (readEntries(task, mirror, vpn, vpn, write)) continue // a fault would bring home what is in the device's memory
-    const result = handleFault(task, vma, vpn, write)
+    const result = handleFault(task, vma, vpn, write, true)
     if (result === FAULT.oom) return -ENOMEM
+    if (result === FAULT.retry) {
+      outcome.dropped = true
+      return -EBUSY
+    }
     if (result !== FAULT.done) return -EFAULT
   }
   return -EAGAIN

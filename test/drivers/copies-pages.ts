@@ -1,5 +1,5 @@
 /** svm of era events with memory of its own: pages go there on the command migrate_dev, and come home when a cpu touches them. */
-import { defineDriver, type Frame, HMM_COPY_TO_DEVICE } from 'hmm-runtime/driver'
+import { defineDriver, EBUSY, type Frame, HMM_COPY_TO_DEVICE } from 'hmm-runtime/driver'
 import svm from 'hmm-runtime/drivers/svm'
 
 export default defineDriver({
@@ -7,7 +7,8 @@ export default defineDriver({
   name: 'copies-pages',
 
   ioctl(dev, mirror, { start, pages }) {
-    const errno = dev.mirrorFault(mirror, { etype: HMM_COPY_TO_DEVICE, start, end: start + pages })
+    let errno = -EBUSY
+    while (errno === -EBUSY) errno = dev.mirrorFault(mirror, { etype: HMM_COPY_TO_DEVICE, start, end: start + pages })
     return { errno, cpages: errno === 0 ? pages : 0, faults: 0 }
   },
 

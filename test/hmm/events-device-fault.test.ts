@@ -4,6 +4,7 @@
 import t from 'tap'
 import { detachDevice } from '../../shared/device/attach.ts'
 import { boundDriver } from '../../shared/device/registry.ts'
+import { frameLock, frameUnlock } from '../../shared/frame/frames.ts'
 import { FAULT_KIND } from '../../shared/hmm/activefault.ts'
 import {
   HMM_COPY_FROM_DEVICE,
@@ -16,10 +17,17 @@ import type { Mirror } from '../../shared/hmm/mirror.ts'
 import { EFAULT, EINVAL, EIO, ENODEV, ENOMEM, EPERM } from '../../shared/memory/errno.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { mprotect } from '../../shared/mm/mprotect.ts'
+import { makeEntry, PTE_KIND } from '../../shared/mm/pte.ts'
 import { switchMm } from '../../shared/mm/shootdown.ts'
-import { NO_MM } from '../../shared/notifier/mmhead.ts'
-import { A, area, entries, hugeArea, load, makeScarce, NONE, RO, RW, store, takeAll } from '../support/addressspace.ts'
+import { findVma, VM_IO, VM_MIXEDMAP, VM_PFNMAP, vmaSetFlags } from '../../shared/mm/vma.ts'
+import { mmapSem, NO_MM } from '../../shared/notifier/mmhead.ts'
+import { MMAP_SEM } from '../../shared/sync/classes.ts'
+import { isHeld } from '../../shared/sync/held.ts'
+import { downWrite, upWrite } from '../../shared/sync/rwsem.ts'
+import { A, area, entries, frameOf, hugeArea, load, makeScarce, NONE, RO, RW, store, takeAll } from '../support/addressspace.ts'
 import { eventMachine } from '../support/eventmachine.ts'
+import { atEveryPoint, sleeps } from '../support/interleave.ts'
+import { plantEntry } from '../support/plantedentry.ts'
 
 const READ = HMM_DEVICE_READ_FAULT
 const WRITE = HMM_DEVICE_WRITE_FAULT
@@ -110,6 +118,52 @@ t.test('-EFAULT: no area; or one that starts later, and then the hole is cut out
   t.same(ask(A, A + 6), [-EFAULT, 4])
   t.same(ask(A, A + 2), [-EFAULT, 2])
   t.same(machine.told(), [])
+  t.same(machine.close(), [])
+  t.end()
+})
+
+t.test('-EFAULT: device memory without pages', (t) => {
+  const machine = eventMachine()
+  const { task, mm } = machine
+  area(task, mm, A, 1, RW)
+  const setFlags = (flags: number) => {
+    downWrite(task, mmapSem(mm), MMAP_SEM)
+    vmaSetFlags(task, findVma(task, mm, A), flags)
+    upWrite(task, mmapSem(mm))
+  }
+  for (const flag of [VM_IO, VM_PFNMAP, VM_MIXEDMAP]) {
+    setFlags(RW | flag)
+    t.equal(machine.fault(0, READ, A), 'EFAULT')
+  }
+  t.same(machine.told(), [])
+  setFlags(RW)
+  t.equal(machine.fault(0, READ, A), 'ok')
+  t.same(machine.close(), [])
+  t.end()
+})
+
+t.test('-EBUSY: a CPU fault waited for a page on its way, without mmap_sem; the next call is served', (t) => {
+  const machine = eventMachine()
+  const { task, mm } = machine
+  area(task, mm, A, 1, RW)
+  store(task, A, 5)
+  const frame = frameOf(task, mm, A)
+  const mover = machine.solo.other(1)
+  frameLock(mover, frame)
+  const restore = plantEntry(task, mm, A, makeEntry(PTE_KIND.migration, frame, 0))
+  let held: boolean | null = null
+  atEveryPoint(task, () => {
+    if (held !== null || !sleeps(task)) return
+    held = isHeld(task, mmapSem(mm))
+    restore()
+    frameUnlock(mover, frame)
+  })
+  t.equal(machine.fault(0, WRITE, A), 'EBUSY')
+  t.equal(held, false, 'mmap_sem is free while it waits')
+  t.notOk(isHeld(task, mmapSem(mm)))
+  Object.defineProperty(task, 'gate', { configurable: true, writable: true, value: 0 })
+  t.equal(machine.fault(0, WRITE, A), 'ok')
+  t.equal(machine.access(0, A, 'write'), 'ok')
   t.same(machine.close(), [])
   t.end()
 })

@@ -29,10 +29,12 @@ import {
   type IoctlRequest,
   type IoctlResult,
   type Mirror,
+  mutexLock,
+  mutexUnlock,
   put,
+  userLockClass,
   type WordAt,
 } from '../../device/index.ts'
-import { mutexLock, mutexUnlock, userLockClass } from '../../sync/index.ts'
 
 export type Buffer = WordAt & { readonly brand: 'buffer' }
 export const NO_BUFFER = 0 as Buffer

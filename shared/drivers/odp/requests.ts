@@ -18,6 +18,7 @@ import {
   type DeviceFault,
   EACCES,
   EAGAIN,
+  EBUSY,
   EFAULT,
   ENOMEM,
   HMM_DEVICE_READ_FAULT,
@@ -96,7 +97,8 @@ function bring(dev: DeviceContext, mirror: Mirror, region: Region, request: Requ
 export function bringInByHmm(dev: DeviceContext, mirror: Mirror, { start, pages, ask }: Request): number {
   const etype = ask === ASK.write ? HMM_DEVICE_WRITE_FAULT : HMM_DEVICE_READ_FAULT
   const event = { etype, start, end: start + pages }
-  const result = dev.mirrorFault(mirror, event)
+  let result = -EBUSY
+  while (result === -EBUSY) result = dev.mirrorFault(mirror, event) // each time it has waited for somebody
   return result < 0 ? result : event.end - start
 }
 
