@@ -5,6 +5,7 @@
  *     const crew = startCrew(t, { cpus: 4 })
  *     const results = await crew.run(import.meta.url, 'hammer', lock, 10_000)     // hammer(task, lock, 10000) on each thread
  */
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { layMachine, type MachineConfig } from '../../shared/actor/machine.ts'
 import { auditInventory, takeInventory } from '../../shared/check/references.ts'
@@ -12,6 +13,7 @@ import { reapDeferred } from '../../shared/frame/deferred.ts'
 import { haltMachine } from '../../shared/seam/halt.ts'
 import type { Task } from '../../shared/seam/task.ts'
 import { workerFlags } from '../../src/remote.ts'
+import type { Duty, DutyEnd } from './crewmember.ts'
 
 export interface Crew {
   /** The starting thread's task, for preparing and for looking afterwards. */
@@ -43,26 +45,19 @@ export function startCrew(
   }
   const { buffer, task } = layMachine(config, () => performance.now() * 1e6)
   const before = takeInventory(task)
-  const workers: Worker[] = []
-  t.teardown(() => Promise.all(workers.map((worker) => worker.terminate())))
+  const busy = new Set<Worker>()
+  t.teardown(() => Promise.all([...busy].map((member) => member.terminate())))
   return {
     task,
     run(module, name, ...args) {
-      const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-      const parts = Array.from({ length: config.cpus }, (_, actor) => {
-        const worker = new Worker(new URL(`./crewmember${extension}`, import.meta.url), {
-          workerData: { buffer, actor, module, name, args },
-          execArgv: workerFlags(),
-          stdout: true,
-        })
-        workers.push(worker)
-        return new Promise((resolve, reject) => {
-          worker.once('message', (message: { result?: unknown; error?: string }) => {
-            if (message.error === undefined) resolve(message.result)
-            else reject(new Error(`cpu ${actor}: ${message.error}`))
-          })
-          worker.once('error', reject)
-        })
+      const parts = Array.from({ length: config.cpus }, async (_, actor) => {
+        const member = idle.pop() ?? enlist()
+        busy.add(member)
+        const { result, error } = await serve(member, { buffer, actor, module, name, args })
+        if (error !== undefined) throw new Error(`cpu ${actor}: ${error}`)
+        busy.delete(member)
+        idle.push(member)
+        return result
       })
       const late = new Promise<never>((_, reject) => {
         const timer = setTimeout(() => {
@@ -79,4 +74,24 @@ export function startCrew(
       return auditInventory(task, before).map(({ message }) => message)
     },
   }
+}
+
+/**
+ * Threads that came well out of a run, for the next one: loading the core takes a thread 250 ms of processor time, and a file has
+ * many crews. A thread that failed, was halted or was late is ended with its crew. These do not keep the process from ending.
+ */
+const idle: Worker[] = []
+
+function enlist(): Worker {
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+  return new Worker(new URL(`./crewmember${extension}`, import.meta.url), { execArgv: workerFlags(), stdout: true })
+}
+
+/** Has a member do its duty. Rejects when the thread dies of it. */
+async function serve(member: Worker, duty: Duty): Promise<DutyEnd> {
+  member.ref()
+  member.postMessage(duty)
+  const [end] = await once(member, 'message')
+  member.unref()
+  return end
 }
