@@ -1,16 +1,7 @@
 /** What does `hmm bench` print and write, and what does it say to a name that is none? */
-import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { benchDocument } from '../../src/documents.ts'
-import { workerFlags } from '../../src/remote.ts'
-
-const CLI = fileURLToPath(new URL(`../../src/cli${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url))
-
-function hmm(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...workerFlags(), CLI, ...args], { encoding: 'utf8' })
-  return { status, stdout, stderr }
-}
+import { hmm } from '../support/command.ts'
 
 t.test('explore: one result per strategy and one per step, as a document that stands alone on stdout', (t) => {
   const { status, stdout, stderr } = hmm('bench', 'explore', '--quick', '--json', '-')

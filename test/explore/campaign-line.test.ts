@@ -2,23 +2,13 @@
  * A campaign on the command line: does it say how far it is, end at Ctrl-C with what there is, and can its shards be added up? Exit
  * codes: 1 a violation, 2 what cannot be added up, 3 what does not tell of everything.
  */
-import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { type ExploreDocument, exploreDocument } from '../../src/documents.ts'
-import { workerFlags } from '../../src/remote.ts'
-
-const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-const CLI = fileURLToPath(new URL(`../../src/cli${extension}`, import.meta.url))
-const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/drop-during-device-read.scn', import.meta.url))
-
-function hmm(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...workerFlags(), CLI, ...args], { encoding: 'utf8' })
-  return { status, stdout, stderr }
-}
+import { hmm, hmmStarted } from '../support/command.ts'
+import { SCENARIO } from './campaigns.ts'
 
 function read(file: string): ExploreDocument {
   return exploreDocument.parse(JSON.parse(readFileSync(file, 'utf8')))
@@ -27,8 +17,7 @@ function read(file: string): ExploreDocument {
 for (const jobs of ['1', '2']) {
   t.test(`Ctrl-C with ${jobs} jobs: a line a second until then, the summary so far, exit 3`, async (t) => {
     const file = join(t.testdir(), 'result.json')
-    const args = ['explore', SCENARIO, '--schedules', '10000000', '--jobs', jobs, '--json', file]
-    const child = spawn(process.execPath, [...workerFlags(), CLI, ...args])
+    const child = hmmStarted('explore', SCENARIO, '--schedules', '10000000', '--jobs', jobs, '--json', file)
     let out = ''
     let told = ''
     child.stdout.on('data', (text) => {

@@ -1,21 +1,12 @@
 /** What does `hmm explore` print, write and exit with; and does `hmm replay` show the find again? */
-import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { exploreDocument, replayDocument } from '../../src/documents.ts'
-import { workerFlags } from '../../src/remote.ts'
+import { hmm } from '../support/command.ts'
+import { faulty, SCENARIO } from './campaigns.ts'
 
-const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-const CLI = fileURLToPath(new URL(`../../src/cli${extension}`, import.meta.url))
-const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/drop-during-device-read.scn', import.meta.url))
-const FAULTY = `svm=${fileURLToPath(new URL(`../drivers/skips-the-check${extension}`, import.meta.url))}`
-
-function hmm(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...workerFlags(), CLI, ...args], { encoding: 'utf8' })
-  return { status, stdout, stderr }
-}
+const FAULTY = `svm=${faulty('skips-the-check').svm}`
 
 t.test('a find: table, replay file, token, exit 1; and each of the two shows it again', (t) => {
   const folder = t.testdir()

@@ -1,7 +1,7 @@
 /**
  * Does exploring find what stress finds by luck? Four drivers, each with one historic mistake, in a scenario of one cpu
  * operation and two device accesses: each is reported within few schedules, by an oracle that sees stale entries; the find is
- * confirmed by a replay and shrunk to what the race needs. The correct driver stays clean over thousands of schedules.
+ * confirmed by a replay, and shrinks to what the race needs. The correct driver stays clean over many times as many schedules.
  */
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -14,6 +14,9 @@ function driver(name: string): string {
   return fileURLToPath(new URL(`../drivers/${name}${extension}`, import.meta.url))
 }
 
+/** Shrinking costs ten times what finding does: one that looks at a stale sequence, and one whose invalidation comes too late. */
+const SHRUNK: ReadonlySet<string> = new Set(['skips-the-check', 'defers-the-invalidation'])
+
 for (const name of ['skips-the-check', 'checks-before-the-lock', 'forgets-the-sequence', 'defers-the-invalidation']) {
   t.test(`a driver that ${name.replaceAll('-', ' ')} is found by PCT`, async (t) => {
     const result = await explore({
@@ -23,20 +26,23 @@ for (const name of ['skips-the-check', 'checks-before-the-lock', 'forgets-the-se
       schedules: 3000,
       drivers: { svm: driver(name) },
       teardownEvery: 0, // what goes wrong while everything is closed is another test's
+      shrink: SHRUNK.has(name),
     })
     const find = result.violation
     t.ok(find !== undefined, `after ${result.first_hit} schedules`)
     if (find === undefined) return
     t.ok(['PG', 'SUB', 'PERM'].includes(find.oracle), `${find.oracle}: ${find.message}`)
-    t.equal(find.operations, 2, 'one cpu operation and one device access are left')
-    t.ok(find.preemptions <= 3, `${find.preemptions} preemptions are left`)
     t.match(find.table, /dropper \(cpu 0\)/)
     t.match(find.table, /madvise of A\+0/)
+    if (!SHRUNK.has(name)) return
+    t.equal(find.operations, 2, 'one cpu operation and one device access are left')
+    t.ok(find.preemptions <= 3, `${find.preemptions} preemptions are left`)
   })
 }
 
 t.test('deferred work that outlives its mirror is found when everything is closed', async (t) => {
-  const { violation } = await explore({ scenario: SCENARIO, schedules: 100, drivers: { svm: driver('defers-the-invalidation') } })
+  const drivers = { svm: driver('defers-the-invalidation') }
+  const { violation } = await explore({ scenario: SCENARIO, schedules: 100, drivers, shrink: false })
   t.equal(violation?.oracle, 'LIFE')
   t.match(violation?.message, /a mirror is touched after it was freed, freed by cpu 0/)
 })

@@ -2,48 +2,10 @@
  * Do all shards of a campaign, added up, come to what one run of everything comes to? Each schedule is in one of them, and the first
  * find of all is the find.
  */
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { document } from '../../src/documents.ts'
-import {
-  type CampaignOptions,
-  type CampaignResult,
-  type ExploreDocument,
-  exploreAll,
-  merge,
-  parseConcurrent,
-} from '../../src/index.ts'
-
-const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/drop-during-device-read.scn', import.meta.url))
-const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-const FAULTY = { svm: fileURLToPath(new URL(`../drivers/skips-the-check${extension}`, import.meta.url)) }
-const ADDING = parseConcurrent(
-  'adding.scn',
-  `scenario adding
-device 0 svm
-setup
-  mmap A 1 rw private
-thread cpu0 cpu
-  add A 0 1
-thread gpu dev 0
-  dadd 0 A 0 1 1
-expect
-  final load A 0 is 2
-`,
-)
-
-/** Without what may differ: how long it took. */
-function timeless({ scenarios, ...rest }: CampaignResult | ExploreDocument): object {
-  return {
-    ...rest,
-    scenarios: scenarios.map((one) => ({
-      ...one,
-      seconds: 0,
-      schedules_per_second: 0,
-      violation: { ...one.violation, recording: 0, violation: 0 },
-    })),
-  }
-}
+import { type CampaignOptions, type ExploreDocument, exploreAll, merge } from '../../src/index.ts'
+import { ADDING, faulty, SCENARIO, timeless } from './campaigns.ts'
 
 for (const [what, options] of [
   ['clean', { scenarios: [SCENARIO, ADDING], schedules: 20 }],
@@ -64,7 +26,7 @@ for (const [what, options] of [
 }
 
 t.test('the first find of three shards is the find of the whole', async (t) => {
-  const options = { scenarios: [SCENARIO], drivers: FAULTY, schedules: 240, jobs: 1, shrink: false }
+  const options = { scenarios: [SCENARIO], drivers: faulty('skips-the-check'), schedules: 240, jobs: 1, shrink: false }
   const whole = await exploreAll(options)
   const shards: ExploreDocument[] = []
   for (const index of [0, 1, 2])

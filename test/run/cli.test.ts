@@ -1,18 +1,15 @@
 /** What does `hmm run` print, and with which code does it end? Differences with what stands before them, counts, one JSON document. */
-import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { runDocument } from '../../src/documents.ts'
+import { hmmStarted } from '../support/command.ts'
 import { failing, MISTAKEN, passing, scenarioFolder } from './scenarios.ts'
-
-const CLI = fileURLToPath(new URL(`../../src/cli${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url))
 
 /** Runs `hmm run` with `args`; `onText` sees its output as it grows. */
 function hmmRun(
   args: readonly string[],
   onText: (text: string, interrupt: () => void) => void = () => {},
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [CLI, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = hmmStarted('run', ...args)
   let out = ''
   let err = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

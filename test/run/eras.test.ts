@@ -37,7 +37,8 @@ for (const era of ERAS_THERE.filter((one) => one !== 'sequence' && one !== 'even
 }
 
 t.test('--era overrides the scenario, and the recording of a find says so', async (t) => {
-  const { violation } = await explore({ scenario: SCENARIO, era: 'two-pass', schedules: 3000, drivers: { svm: FAULTY } })
+  const drivers = { svm: FAULTY }
+  const { violation } = await explore({ scenario: SCENARIO, era: 'two-pass', schedules: 3000, drivers, shrink: false })
   t.match(violation?.recording.subject, { text: /^era two-pass$/m })
   t.notMatch(violation?.recording.subject, { text: /^era sequence$/m })
   const again = await replay(violation?.token as string)
