@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import type { MirrorReclaim } from '../../shared/actor/machine.ts'
-import { stress } from '../../src/index.ts'
+import { loadUntil } from '../support/load.ts'
 
 /** So many that the directories which every run makes once do not count. */
 const FAULTS = 5000
@@ -14,18 +14,8 @@ async function madePerThousand(
   t: Pick<typeof import('tap').t, 'same' | 'ok' | 'comment'>,
   mirrorReclaim: MirrorReclaim,
 ): Promise<number> {
-  const enough = new AbortController()
-  const result = await stress({
-    profile: 'churn',
-    devices: ['svm', 'svm'],
-    mirrorReclaim,
-    seconds: 60,
-    noise: 0,
-    onProgress: ({ faults }) => {
-      if (faults >= FAULTS) enough.abort()
-    },
-    signal: enough.signal,
-  })
+  const options = { profile: 'churn', mirrorReclaim, noise: 0 } as const
+  const result = await loadUntil(({ faults }) => faults >= FAULTS, options)
   t.same(result.violations, [])
   t.ok(result.faults >= FAULTS, `${result.faults} faults`)
   const made = (1000 * result.mirror_directories) / result.faults

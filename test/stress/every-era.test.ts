@@ -5,11 +5,12 @@
 import t from 'tap'
 import { compareEras, eraLines } from '../../bench/eras.ts'
 import { ERAS_THERE } from '../../shared/hmm/protocol.ts'
-import { stress } from '../../src/stress.ts'
+import { loadUntil } from '../support/load.ts'
 
 for (const era of ERAS_THERE) {
-  t.test(`${era}: two seconds of load with four devices`, async (t) => {
-    const result = await stress({ era, seconds: 2, devices: ['svm', 'svm', 'svm', 'svm'] })
+  t.test(`${era}: load with four devices`, async (t) => {
+    const devices = ['svm', 'svm', 'svm', 'svm']
+    const result = await loadUntil(({ faults, invalidations }) => faults > 20 && invalidations > 20, { era, devices })
     t.same(result.violations, [])
     t.equal(result.era, era)
     t.ok(result.faults > 20, `${result.faults} faults were served`)
