@@ -15,22 +15,21 @@ import type { Task } from '../../shared/seam/task.ts'
 import { workerFlags } from '../../src/remote.ts'
 import type { Duty, DutyEnd } from './crewmember.ts'
 
+/** Many times what any of them takes on a busy host: a limit, so that nothing hangs. */
+const DEADLINE_MS = 60_000
+
 export interface Crew {
   /** The starting thread's task, for preparing and for looking afterwards. */
   readonly task: Task
   /**
    * Calls `name` of `module` on every cpu thread at once, as name(task, ...args), and returns their results in the order of
-   * the threads. Fails if a thread throws (the first error counts), or after `deadlineMs`.
+   * the threads. Fails if a thread throws (the first error counts), or after DEADLINE_MS.
    */
   run(module: string, name: string, ...args: (number | string)[]): Promise<unknown[]>
   leftovers(): string[]
 }
 
-export function startCrew(
-  t: { teardown(fn: () => unknown): void },
-  options: Partial<MachineConfig> & { deadlineMs?: number } = {},
-): Crew {
-  const { deadlineMs = 20_000, ...rest } = options
+export function startCrew(t: { teardown(fn: () => unknown): void }, options: Partial<MachineConfig> = {}): Crew {
   const config: MachineConfig = {
     cpus: 4,
     notifiers: 0,
@@ -41,7 +40,7 @@ export function startCrew(
     noise: 0,
     seed: 1,
     cores: 2,
-    ...rest,
+    ...options,
   }
   const { buffer, task } = layMachine(config, () => performance.now() * 1e6)
   const before = takeInventory(task)
@@ -62,8 +61,8 @@ export function startCrew(
       const late = new Promise<never>((_, reject) => {
         const timer = setTimeout(() => {
           haltMachine(task.words, 'hung', -1)
-          reject(new Error(`${name} did not end within ${deadlineMs} ms`))
-        }, deadlineMs)
+          reject(new Error(`${name} did not end within ${DEADLINE_MS} ms`))
+        }, DEADLINE_MS)
         timer.unref()
         t.teardown(() => clearTimeout(timer))
       })
