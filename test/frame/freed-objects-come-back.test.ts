@@ -7,8 +7,8 @@ import { atEveryPoint } from '../support/interleave.ts'
 import { solo } from '../support/solo.ts'
 
 const SMALL = objectKind(29, 'small thing', 10)
-const MEDIUM = objectKind(30, 'medium thing', 5 * LINE_WORDS + 1)
-const LARGE = objectKind(31, 'large thing', 129 * LINE_WORDS)
+const MEDIUM = objectKind(46, 'medium thing', 5 * LINE_WORDS + 1)
+const LARGE = objectKind(47, 'large thing', 129 * LINE_WORDS)
 /** Freed objects of a class that a checked build keeps from reuse. */
 const QUARANTINE = 32
 const TINY = 512 * 1024

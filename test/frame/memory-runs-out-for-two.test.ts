@@ -19,7 +19,7 @@ import type { Task } from '../../shared/seam/task.ts'
 import { startCrew } from '../support/crew.ts'
 import { meet, TURN_WORDS, takeTurns } from '../support/turns.ts'
 
-const KINDS = [objectKind(30, 'two lines', 2 * LINE_WORDS), objectKind(31, 'one line', LINE_WORDS)] as const
+const KINDS = [objectKind(46, 'two lines', 2 * LINE_WORDS), objectKind(47, 'one line', LINE_WORDS)] as const
 /** Lines that are left when one actor asks for two and the other for one. */
 const LINES_LEFT = 4
 /** Accesses of an allocation that fails twice, and one more. */

@@ -14,8 +14,8 @@ import { rcuReadLock, rcuReadUnlock } from '../../shared/sync/rcu.ts'
 import { startCrew } from '../support/crew.ts'
 import { solo, violationOf } from '../support/solo.ts'
 
-const LINKED = objectKind(30, 'linked thing', 32)
-const LARGE = objectKind(31, 'large thing', 129 * 16)
+const LINKED = objectKind(46, 'linked thing', 32)
+const LARGE = objectKind(47, 'large thing', 129 * 16)
 /** A word of the thing that tells whether it is whole. */
 const CONTENT = 20
 

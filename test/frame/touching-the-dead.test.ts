@@ -7,8 +7,8 @@ import { get, getU32, put } from '../../shared/seam/plain.ts'
 import type { Task } from '../../shared/seam/task.ts'
 import { solo, violationOf } from '../support/solo.ts'
 
-const THING = objectKind(30, 'thing', 40)
-const OTHER = objectKind(31, 'second thing', 40)
+const THING = objectKind(46, 'thing', 40)
+const OTHER = objectKind(47, 'second thing', 40)
 const QUARANTINE = 32
 
 /** A thing that cpu 1 freed. */
