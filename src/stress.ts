@@ -59,6 +59,8 @@ export interface StressProgress {
   readonly faults: number
   readonly retries: number
   readonly invalidations: number
+  /** Any other count, as it stands. */
+  readonly stat: (name: StatName) => number
 }
 
 export interface Latency {
@@ -225,6 +227,7 @@ function progress(machine: Machine, seconds: number): StressProgress {
     faults: stat('faults'),
     retries: stat('retries'),
     invalidations: stat('invalidations'),
+    stat,
   }
 }
 
