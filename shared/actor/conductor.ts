@@ -102,7 +102,7 @@ export class Conductor {
     const { task, program } = this
     const { words } = task
     if (program.subject.kind !== 'scenario') return
-    const files = [...handlesOnStage(words).values()].map(({ file }) => file).filter((file) => file !== NO_FILE)
+    const files = [...handlesOnStage(words, 0).values()].map(({ file }) => file).filter((file) => file !== NO_FILE)
     const spaces = spacesOnStage(words)
     const found: Violation[] = [
       ...checkSubset(task, program.devices),

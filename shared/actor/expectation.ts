@@ -70,7 +70,7 @@ export function unmet(task: Task, expectations: readonly Expectation[]): string 
 
 /** The first word of a page as a cpu of process 0 would load it, or the signal it would get. The machine stands still. */
 function finalValue(task: Task, handle: string, page: number): string {
-  const start = handlesOnStage(task.words).get(handle)?.start
+  const start = handlesOnStage(task.words, 0).get(handle)?.start
   if (start === undefined) return 'SIGSEGV'
   const mm = runMm(task)
   const vma = intervalFirst(task, mmVmas(mm), start + page, start + page) as Vma

@@ -12,14 +12,12 @@
  */
 
 import { lookForLasso } from '../check/lasso.ts'
-import { detachDevice } from '../device/attach.ts'
 import { reapDeferred } from '../frame/deferred.ts'
-import type { Mirror } from '../hmm/mirror.ts'
 import { errnoName } from '../memory/errno.ts'
 import { mmPut } from '../mm/exit.ts'
 import { filePut, NO_FILE } from '../mm/file.ts'
 import { switchMm } from '../mm/shootdown.ts'
-import { type Mm, mmGetNotZero, NO_MM } from '../notifier/mmhead.ts'
+import { mmGetNotZero, NO_MM } from '../notifier/mmhead.ts'
 import { makeScheduler } from '../sched/strategy.ts'
 import { ACTOR_KIND, INDEX, KIND, PHASE, PHASE_IDLE, PHASE_RUNNING } from '../seam/actors.ts'
 import { PHASE_OF_RUN } from '../seam/batonword.ts'
@@ -33,11 +31,19 @@ import type { ActorOutcome, Problem } from './actor.ts'
 import { Conductor } from './conductor.ts'
 import { Interpreter } from './interpreter.ts'
 import type { ScenarioLine } from './ops.ts'
-import type { Process } from './processes.ts'
 import { awaitFinished, awaitRun, finishRun, openRun } from './rendezvous.ts'
-import { foreignAt, publishHandles, publishSpaces, setMirrorOnStage } from './stage.ts'
-import { call, cpusOf, type ExploreProgram, type ForeignFunctions, type ModuleSubject, type ScenarioSubject } from './subject.ts'
+import { foreignAt, MAX_PROCESSES, publishProcesses, setMirrorOnStage, spaceOnStage } from './stage.ts'
+import {
+  call,
+  cpusOf,
+  type ExploreProgram,
+  type ForeignFunctions,
+  type ModuleSubject,
+  processesOf,
+  type ScenarioSubject,
+} from './subject.ts'
 import { runCpuThread, runDeviceThread } from './threadops.ts'
+import { endProcess } from './threadprocess.ts'
 
 /** This actor's part, until the machine halts. `serve` is what it does in free mode. */
 export function explorePart(
@@ -76,7 +82,7 @@ function partOf(
   if (kind !== ACTOR_KIND.engine || thread === undefined) return serve()
   for (;;) {
     stand(task, baton)
-    runDeviceThread(task, index, thread.lines)
+    runDeviceThread(task, index, thread.process, thread.lines)
   }
 }
 
@@ -98,34 +104,40 @@ function foreignPart(task: Task, baton: Baton, subject: ModuleSubject, foreign: 
 }
 
 function cpuPart(task: Task, baton: Baton, subject: ScenarioSubject, index: number): ActorOutcome {
+  const thread = subject.threads.find((one) => one.on === 'cpu' && one.index === index)
+  const process = thread?.process ?? 0
   let leader: Interpreter | null = null
-  let mm: Mm
   if (index === 0) {
     leader = new Interpreter(task)
     const problem = runSetup(leader, subject.setup)
     if (problem !== null) return { end: 'done', problem }
-    const process = leader.processes.get(0) as Process
-    for (const device of subject.opens) {
-      const mirror = leader.processes.open(process, device)
-      if (mirror < 0) throw new HmmError('HMM_ERR_SCENARIO', `device ${device} could not be opened: ${errnoName(mirror)}`)
-      setMirrorOnStage(task, device, mirror as Mirror)
-    }
-    publishHandles(task, process.handles)
-    publishSpaces(task, leader.processes)
-    leader.processes.switchTo(0)
-    mm = process.mm
-    openRun(task, mm, cpusOf(subject))
+    publishProcesses(task, leader.processes.list())
+    for (const number of processesOf(subject)) openDevices(task, leader, number, subject.opens)
+    leader.processes.switchTo(process)
+    openRun(task, spaceOnStage(task.words, 0), cpusOf(subject))
   } else {
-    mm = awaitRun(task)
+    awaitRun(task)
+    const mm = spaceOnStage(task.words, process)
     assert(mmGetNotZero(task, mm), 'the leader uses the address space until the run ends')
     switchMm(task, mm)
   }
-  const thread = subject.threads.find((one) => one.on === 'cpu' && one.index === index)
   for (;;) {
     stand(task, baton)
-    if (task.words[baton.header + PHASE_OF_RUN] === RUN_PHASE.teardown) giveBack(task, mm, leader, cpusOf(subject))
-    else if (thread !== undefined) runCpuThread(task, mm, thread.lines, index)
+    if (task.words[baton.header + PHASE_OF_RUN] === RUN_PHASE.teardown) giveBack(task, process, leader, cpusOf(subject))
+    else if (thread !== undefined) runCpuThread(task, thread)
   }
+}
+
+/** Opens devices for a process that has threads. */
+function openDevices(task: Task, leader: Interpreter, number: number, devices: readonly number[]): void {
+  const process = leader.processes.get(number)
+  if (process?.alive !== true)
+    throw new HmmError('HMM_ERR_SCENARIO', `a thread is in process ${number}, and the set-up leaves none of that number`)
+  for (const device of devices) {
+    const mirror = leader.processes.open(process, device)
+    if (mirror < 0) throw new HmmError('HMM_ERR_SCENARIO', `device ${device} could not be opened: ${errnoName(mirror)}`)
+  }
+  for (const [device, mirror] of process.mirrors) setMirrorOnStage(task, number, device, mirror)
 }
 
 function runSetup(interpreter: Interpreter, lines: readonly ScenarioLine[]): Problem | null {
@@ -138,21 +150,19 @@ function runSetup(interpreter: Interpreter, lines: readonly ScenarioLine[]): Pro
 }
 
 /** Gives everything back, leaving what the actor knows as it is: the machine will be wound back under it. */
-function giveBack(task: Task, mm: Mm, leader: Interpreter | null, cpus: number): void {
+function giveBack(task: Task, process: number, leader: Interpreter | null, cpus: number): void {
   beginOp(task, OPERATION.exit)
   switchMm(task, NO_MM)
   if (leader === null) {
-    mmPut(task, mm)
+    mmPut(task, spaceOnStage(task.words, process))
     endOp(task)
     finishRun(task)
     return
   }
   awaitFinished(task, cpus)
-  for (const process of leader.processes.list()) {
-    if (!process.alive) continue
-    mmPut(task, process.mm)
-    for (const mirror of process.mirrors.values()) detachDevice(task, mirror)
-    for (const { file } of process.handles.values()) if (file !== NO_FILE) filePut(task, file)
+  for (let number = 0; number < MAX_PROCESSES; number++) endProcess(task, number)
+  for (const { alive, handles } of leader.processes.list()) {
+    if (alive) for (const { file } of handles.values()) if (file !== NO_FILE) filePut(task, file)
   }
   reapDeferred(task)
   endOp(task)

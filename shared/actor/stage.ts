@@ -1,14 +1,21 @@
 /**
- * The stage: the few words by which the actors of an exploration know of each other's work, and a foreign protocol's own words.
- * Behind the ledgers in the `programs` region, so it is wound back with the rest.
+ * The stage: the words by which the actors of an exploration know of each other's work, and a foreign protocol's own words. Behind the
+ * ledgers in the `programs` region, so it is wound back with the rest: what a process has at a moment stands here, and nowhere else.
  *
- *   word   0 ....... 7   8 ......... 15   16 ............. 93  96 .. 111   112 .................          then
- *        +--------------+-----------------+-----------------------+-----------+---------------------------------+------------------+
- *        | INSTANCE[8]  | MIRRORS[8]      | HANDLES, 3 words each | SPACES    | answers, 32 words an operation  | foreign words    |
- *        +--------------+-----------------+-----------------------+---------------------------------+------------------+
+ *   word   0        1 .. 15  16 ...................... 16 + 4 * 96   then                              then
+ *        +--------+--------+------------------------------+---------------------------------+------------------+
+ *        | COUNT  | pad    | processes 0 to 3             | answers, 32 words an operation  | foreign words    |
+ *        +--------+--------+------------------------------+---------------------------------+------------------+
  *
- *   INSTANCE   of process 0 on each open device, + 1. MIRRORS: the mirrors. HANDLES: start, pages
- *              and file of A to Z of process 0. SPACES: count, then the mm of every process. Written in the prologue.
+ *   process, 96 words
+ *   word   0    1 ........ 8     9 ....... 16   17 .............. 94
+ *        +----+----------------+--------------+----------------------+
+ *        | MM | INSTANCE[8]    | MIRRORS[8]   | HANDLES, 3 words each |
+ *        +----+----------------+--------------+----------------------+
+ *
+ *   COUNT      processes that there were. Quiet: no step of the protocol.
+ *   MM         0: it has ended. INSTANCE: on each open device, + 1. MIRRORS: the mirrors. HANDLES: start, pages and file of A to Z.
+ *              Written in the prologue, and by the thread that forks, ends, opens or closes.
  *   answer     DONE, LENGTH, characters of 8 bits, four to a word. Written by the operation's thread, quietly: an answer is no
  *              step of the protocol.
  */
@@ -18,20 +25,24 @@ import { type Mirror, mirrorInstance, NO_MIRROR } from '../hmm/mirror.ts'
 import { regionAt } from '../memory/regions.ts'
 import type { WordAt, Words } from '../memory/words.ts'
 import type { File } from '../mm/file.ts'
-import type { Mm } from '../notifier/mmhead.ts'
-import { quietStore } from '../seam/atomics.ts'
-import { assert } from '../seam/error.ts'
+import { type Mm, NO_MM } from '../notifier/mmhead.ts'
+import { quietAdd, quietStore } from '../seam/atomics.ts'
+import { HmmError } from '../seam/error.ts'
 import { ACTOR_COUNT_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
-import type { Handle, Processes } from './processes.ts'
+import type { Handle, Process } from './processes.ts'
 
-const INSTANCE = 0
-const MIRRORS = 8
-const HANDLES = 16
+const COUNT = 0
+const PROCESSES = 16
+const PROCESS_WORDS = 96
+/** Processes of an exploration, those that ended counted. */
+export const MAX_PROCESSES = 4
+const MM = 0
+const INSTANCE = 1
+const MIRRORS = 9
+const HANDLES = 17
 const HANDLE_WORDS = 3
-const SPACES = 96
-const MAX_SPACES = 15
-const ANSWERS = 112
+const ANSWERS = PROCESSES + MAX_PROCESSES * PROCESS_WORDS
 const ANSWER_WORDS = 32
 const TEXT = 2
 const MAX_CHARS = (ANSWER_WORDS - TEXT) * 4
@@ -43,62 +54,87 @@ function stageAt(words: Words): WordAt {
   return regionAt(words, 'programs') + RENDEZVOUS_WORDS + (words[ACTOR_COUNT_AT] as number) * LEDGER_WORDS
 }
 
+function processAt(words: Words, process: number): WordAt {
+  return stageAt(words) + PROCESSES + process * PROCESS_WORDS
+}
+
 /** First of the words that a foreign protocol has for its own. */
 export function foreignAt(words: Words): WordAt {
   return stageAt(words) + STAGE_WORDS
 }
 
-/** The instance that device threads of `device` use, or -1. */
-export function instanceOnStage(words: Words, device: number): number {
-  return (words[stageAt(words) + INSTANCE + device] as number) - 1
+/** The instance that threads of `process` use on `device`, or -1. */
+export function instanceOnStage(words: Words, process: number, device: number): number {
+  return (words[processAt(words, process) + INSTANCE + device] as number) - 1
 }
 
-export function setMirrorOnStage(task: Task, device: number, mirror: Mirror): void {
-  task.words[stageAt(task.words) + MIRRORS + device] = mirror
-  task.words[stageAt(task.words) + INSTANCE + device] = mirrorInstance(task, mirror) + 1
+/** Says what `process` has open as `device`: a mirror, or NO_MIRROR. */
+export function setMirrorOnStage(task: Task, process: number, device: number, mirror: Mirror): void {
+  const at = processAt(task.words, process)
+  task.words[at + MIRRORS + device] = mirror
+  task.words[at + INSTANCE + device] = mirror === NO_MIRROR ? 0 : mirrorInstance(task, mirror) + 1
 }
 
-/** Mirrors of process 0, by device. */
-export function mirrorsOnStage(words: Words): Map<number, Mirror> {
+/** Mirrors of `process`, by device. */
+export function mirrorsOnStage(words: Words, process: number): Map<number, Mirror> {
   const mirrors = new Map<number, Mirror>()
   for (let device = 0; device < MAX_DEVICES; device++) {
-    const mirror = words[stageAt(words) + MIRRORS + device] as Mirror
+    const mirror = words[processAt(words, process) + MIRRORS + device] as Mirror
     if (mirror !== NO_MIRROR) mirrors.set(device, mirror)
   }
   return mirrors
 }
 
-/** Lets every thread know the handles that the set-up made. */
-export function publishHandles(task: Task, handles: ReadonlyMap<string, Handle>): void {
+/** A number for a process that is about to be made. Throws HMM_ERR_SCENARIO when there have been too many. */
+export function nextOnStage(task: Task): number {
+  const number = quietAdd(task, stageAt(task.words) + COUNT, 1)
+  if (number < MAX_PROCESSES) return number
+  throw new HmmError('HMM_ERR_SCENARIO', `an exploration has at most ${MAX_PROCESSES} processes`)
+}
+
+/** Puts the processes of the set-up on the stage. */
+export function publishProcesses(task: Task, processes: readonly Process[]): void {
+  for (const process of processes) {
+    const number = nextOnStage(task)
+    if (process.alive) publishProcess(task, number, process.mm, process.handles)
+  }
+}
+
+/** Lets every thread know a process and the handles that it begins with. */
+export function publishProcess(task: Task, number: number, mm: Mm, handles: ReadonlyMap<string, Handle>): void {
+  const process = processAt(task.words, number)
+  task.words[process + MM] = mm
   for (const [name, { start, pages, file }] of handles) {
-    const at = stageAt(task.words) + HANDLES + (name.charCodeAt(0) - 65) * HANDLE_WORDS
+    const at = process + HANDLES + (name.charCodeAt(0) - 65) * HANDLE_WORDS
     task.words[at] = start | 0
     task.words[at + 1] = pages
     task.words[at + 2] = file
   }
 }
 
-/** Lets every actor know the address spaces of all processes, for audits. */
-export function publishSpaces(task: Task, processes: Processes): void {
-  const mms = processes.list().filter(({ alive }) => alive)
-  assert(mms.length <= MAX_SPACES, `an exploration has at most ${MAX_SPACES} processes`)
-  const at = stageAt(task.words) + SPACES
-  task.words[at] = mms.length
-  mms.forEach(({ mm }, i) => {
-    task.words[at + 1 + i] = mm
-  })
+/** The address space of `process`, or NO_MM when there is none. */
+export function spaceOnStage(words: Words, process: number): Mm {
+  return words[processAt(words, process) + MM] as Mm
 }
 
+/** Takes the address space of a process off the stage, which is about to end. NO_MM when somebody else ends it, or it never was. */
+export function takeSpaceOffStage(task: Task, process: number): Mm {
+  const mm = spaceOnStage(task.words, process)
+  task.words[processAt(task.words, process) + MM] = NO_MM
+  return mm
+}
+
+/** The address spaces that there are, for audits. */
 export function spacesOnStage(words: Words): Mm[] {
-  const at = stageAt(words) + SPACES
-  return Array.from({ length: words[at] as number }, (_, i) => words[at + 1 + i] as Mm)
+  const mms = Array.from({ length: MAX_PROCESSES }, (_, process) => spaceOnStage(words, process))
+  return mms.filter((mm) => mm !== NO_MM)
 }
 
-/** The handles as the set-up left them, in a map of one's own. */
-export function handlesOnStage(words: Words): Map<string, Handle> {
+/** The handles that `process` began with, in a map of one's own. */
+export function handlesOnStage(words: Words, process: number): Map<string, Handle> {
   const handles = new Map<string, Handle>()
   for (let i = 0; i < 26; i++) {
-    const at = stageAt(words) + HANDLES + i * HANDLE_WORDS
+    const at = processAt(words, process) + HANDLES + i * HANDLE_WORDS
     const start = (words[at] as number) >>> 0
     if (start !== 0) {
       const file = words[at + 2] as File

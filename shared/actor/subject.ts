@@ -16,6 +16,8 @@ export interface ScenarioThread {
   readonly name: string
   readonly on: 'cpu' | 'dev'
   readonly index: number
+  /** In which process. */
+  readonly process: number
   readonly lines: readonly ThreadLine[]
 }
 
@@ -27,7 +29,7 @@ export interface ScenarioSubject {
   readonly kind: 'scenario'
   readonly setup: readonly ScenarioLine[]
   readonly threads: readonly ScenarioThread[]
-  /** Devices that process 0 opens before the threads start. */
+  /** Devices that every process with a thread opens before the threads start. */
   readonly opens: readonly number[]
   readonly expect: readonly Expectation[]
 }
@@ -80,6 +82,11 @@ export function call(foreign: ForeignFunctions, name: string): (task: Task, at: 
 /** Cpu threads of a scenario; there is always a cpu 0. */
 export function cpusOf(subject: ScenarioSubject): number {
   return Math.max(1, subject.threads.filter(({ on }) => on === 'cpu').length)
+}
+
+/** Processes that have a thread, and process 0. */
+export function processesOf(subject: ScenarioSubject): number[] {
+  return [...new Set([0, ...subject.threads.map(({ process }) => process)])]
 }
 
 /** Does actor `id` have a thread of the subject? */

@@ -7,7 +7,7 @@ import { deviceAccess } from '../device/contexts.ts'
 import { deviceValue, TOUCH } from '../device/engine.ts'
 import { errnoName } from '../memory/errno.ts'
 import { ACCESS, accessValue, userAdd, userLoad, userStore } from '../mm/access.ts'
-import { type Mm, NO_MM } from '../notifier/mmhead.ts'
+import { NO_MM } from '../notifier/mmhead.ts'
 import { HmmError } from '../seam/error.ts'
 import { relax } from '../seam/park.ts'
 import type { Task } from '../seam/task.ts'
@@ -16,7 +16,9 @@ import { accessOutcome, Interpreter, runs } from './interpreter.ts'
 import type { ThreadOp } from './ops.ts'
 import type { Process } from './processes.ts'
 import { isReclaimOp, reclaimOp } from './reclaimops.ts'
-import { doneAt, handlesOnStage, instanceOnStage, mirrorsOnStage, setAnswer } from './stage.ts'
+import { doneAt, handlesOnStage, instanceOnStage, mirrorsOnStage, setAnswer, spaceOnStage } from './stage.ts'
+import type { ScenarioThread } from './subject.ts'
+import { processOp } from './threadprocess.ts'
 
 /** One line of a thread: an operation, or the wait for another thread's. */
 export interface ThreadLine {
@@ -27,13 +29,14 @@ export interface ThreadLine {
   readonly op: ThreadOp | { readonly op: 'after'; readonly index: number }
 }
 
-/** Runs a cpu thread's lines in address space `mm`, from its first to its last. It maps private memory only: no file is kept. */
-export function runCpuThread(task: Task, mm: Mm, lines: readonly ThreadLine[], thread: number): void {
+/** Runs a cpu thread's lines in its process, from the first to the last. It maps private memory only: no file is kept. */
+export function runCpuThread(task: Task, { process: number, index: thread, lines }: ScenarioThread): void {
+  const mm = spaceOnStage(task.words, number)
   const process: Process = {
-    number: 0,
+    number,
     mm,
-    handles: handlesOnStage(task.words),
-    mirrors: mirrorsOnStage(task.words),
+    handles: handlesOnStage(task.words, number),
+    mirrors: mirrorsOnStage(task.words, number),
     // What this thread maps goes where neither the set-up nor another thread maps anything.
     nextSlot: FIRST_THREAD_SLOT + thread * THREAD_SLOTS,
     alive: mm !== NO_MM,
@@ -51,6 +54,7 @@ const THREAD_SLOTS = 16
 function cpuOp(task: Task, interpreter: Interpreter, process: Process, op: ThreadOp): string {
   if (op.op !== 'load' && op.op !== 'store' && op.op !== 'add') {
     if (isReclaimOp(op)) return reclaimOp(task, process, op)
+    if (op.op === 'fork' || op.op === 'exit' || op.op === 'open' || op.op === 'close') return processOp(task, process.number, op)
     if (op.op === 'dadd') throw new HmmError('HMM_ERR_SCENARIO', 'dadd is a command of an engine')
     return interpreter.run(op)
   }
@@ -66,10 +70,10 @@ function cpuOp(task: Task, interpreter: Interpreter, process: Process, op: Threa
   return op.op === 'load' ? String(accessValue() >>> 0) : 'ok'
 }
 
-/** Runs a device thread's lines on the engine of `device`. */
-export function runDeviceThread(task: Task, device: number, lines: readonly ThreadLine[]): void {
-  const handles = handlesOnStage(task.words)
-  const instance = instanceOnStage(task.words, device)
+/** Runs a device thread's lines on the engine of `device`, for `process`. */
+export function runDeviceThread(task: Task, device: number, process: number, lines: readonly ThreadLine[]): void {
+  const handles = handlesOnStage(task.words, process)
+  const instance = instanceOnStage(task.words, process, device)
   for (const { op, index } of lines) {
     if (op.op === 'after') awaitDone(task, op.index)
     else if (op.op === 'dread' || op.op === 'dwrite' || op.op === 'dadd') {

@@ -81,13 +81,13 @@ export class Names {
     const hmm = get(state, mmHmmAt(mm)) as Hmm
     if (hmm !== NO_HMM) this.name(hmmNotifiersAt(hmm), 'invalidations that run', (value) => String(notifiersIn(value)))
     this.name(mmFlushGen(mm), 'CPU flush generation', String)
-    for (const [device, mirror] of mirrorsOnStage(words)) {
+    for (const [device, mirror] of mirrorsOnStage(words, 0)) {
       this.name(mirrorSub(mirror) + 6, `sequence of device ${device}`, String)
       this.name(mirror + 16, `update lock of device ${device}`, (value) => owner(state, value))
       this.name(flushGenerationAt(state, device), `flush generation of device ${device}`, String)
       this.name(replayAt(state, device), `replays of device ${device}`, String)
     }
-    for (const { start, pages } of handlesOnStage(words).values()) {
+    for (const { start, pages } of handlesOnStage(words, 0).values()) {
       for (let vpn = start; vpn < start + Math.min(pages, MAX_NAMED_PAGES); vpn++) this.learnPage(state, mm, vpn)
     }
   }
@@ -96,7 +96,7 @@ export class Names {
     rcuReadLock(state)
     const leaf = findLeaf(state, mmRoot(state, mm), vpn)
     if (leaf !== NO_TABLE) this.name(entryAt(leaf, LEAF_LEVEL, vpn), `page table entry of ${pageName(vpn)}`, cpuEntry)
-    for (const [device, mirror] of mirrorsOnStage(state.words)) {
+    for (const [device, mirror] of mirrorsOnStage(state.words, 0)) {
       const at = mirrorWalk(state, mirrorRoot(state, mirror), vpn)
       if (at !== 0) this.name(at, `device ${device}'s entry of ${pageName(vpn)}`, deviceEntry)
     }

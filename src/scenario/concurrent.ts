@@ -4,10 +4,10 @@
  *     scenario NAME            era E            notifier inline|dispatcher       timeouts off
  *     device D FAMILY [memory=PAGES]          memory PAGES [swap=PAGES]
  *     setup                    operations of a sequential scenario, run alone; `=>` is checked
- *     thread NAME cpu|reclaim|dev D    [LABEL:] OPERATION, or: after LABEL
+ *     thread NAME cpu|reclaim|dev D [proc K]    [LABEL:] OPERATION, or: after LABEL
  *     expect                   LABEL is R or R | outcome LABEL=R ... | final load H P is V or V | violation ORACLE
  *
- * A cpu thread runs on a cpu of its own, in process 0; so does a reclaim thread, which takes memory away from it: pageout, move,
+ * A cpu thread runs on a cpu of its own, in process 0, or in one that the set-up forked; so does a reclaim thread, which takes memory away from it: pageout, move,
  * split, collapse, and reap, which never waits. `memory` bounds the pages of system memory, so that faults have to reclaim; there is
  * room to swap where something is put out, or as much as it says. A device thread runs on its device's engine. Values are 32-bit.
  */
@@ -86,6 +86,7 @@ interface OpenThread {
   /** What it may do. */
   readonly kind: ThreadKind
   readonly index: number
+  readonly process: number
   readonly place: Place
   readonly lines: (Omit<ThreadLine, 'op'> & { op: ThreadLine['op'] | { op: 'after'; label: string } })[]
 }
@@ -227,7 +228,12 @@ class ConcurrentParser {
     this.devices.set(Number(number), { family: family as string, memoryPages })
   }
 
-  private thread(place: Place, [name, kind, ...rest]: readonly string[]): void {
+  private thread(place: Place, words: readonly string[]): void {
+    const inProcess = words.at(-2) === 'proc'
+    const process = inProcess ? Number(words.at(-1)) : 0
+    if (inProcess && !/^[0-3]$/.test(words.at(-1) as string))
+      place.fail(`a process has a number from 0 to 3, not ${words.at(-1)}`)
+    const [name, kind, ...rest] = inProcess ? words.slice(0, -2) : words
     if (name === undefined || (kind !== 'cpu' && kind !== 'dev' && kind !== 'reclaim'))
       place.fail('a thread is: thread NAME cpu, thread NAME reclaim, or thread NAME dev D')
     const cpus = this.threads.filter(({ on }) => on === 'cpu').length
@@ -239,7 +245,7 @@ class ConcurrentParser {
     if (this.threads.some((one) => one.name === name)) place.fail(`there is a thread ${name} already`)
     if (kind === 'dev' && this.threads.some((one) => one.on === 'dev' && one.index === index))
       place.fail(`device ${index} has a thread already: an engine executes one command at a time`)
-    const thread: OpenThread = { name: name as string, on, kind: kind as ThreadKind, index, place, lines: [] }
+    const thread: OpenThread = { name: name as string, on, kind: kind as ThreadKind, index, process, place, lines: [] }
     this.threads.push(thread)
     this.block = (at, line) => this.threadLine(thread, at, line)
   }
@@ -273,15 +279,31 @@ class ConcurrentParser {
     return ops.some((op) => op.op === 'mmap' && op.handle === handle)
   }
 
-  private closeThread({ name, on, index, lines }: OpenThread): ScenarioThread {
+  private closeThread(thread: OpenThread): ScenarioThread {
+    this.checkEnds(thread)
+    const { name, on, index, process, lines } = thread
     return {
       name,
       on,
       index,
+      process,
       lines: lines.map((line) => {
         if (line.op.op !== 'after' || !('label' in line.op)) return line as ThreadLine
         return { ...line, op: { op: 'after', index: this.labelled(new Place(this.file, line.line), line.op.label) } }
       }),
+    }
+  }
+
+  /** What a thread ends, no other thread may be in the middle of: the kernel would count its users, a scenario does not. */
+  private checkEnds(thread: OpenThread): void {
+    for (const { line, op } of thread.lines) {
+      const place = new Place(this.file, line)
+      if (op.op === 'exit' && this.threads.some(({ process }) => process === op.process))
+        place.fail(`process ${op.process} has a thread: it lives until the thread is done`)
+      if (op.op !== 'close') continue
+      const others = this.threads.filter((one) => one !== thread && one.on === 'cpu' && one.process === thread.process)
+      if (others.some(({ lines }) => lines.some((one) => 'device' in one.op && one.op.device === op.device)))
+        place.fail(`device ${op.device} is closed here, and another thread of the process has commands for it`)
     }
   }
 

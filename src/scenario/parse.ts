@@ -188,7 +188,7 @@ const OPERATIONS: Readonly<Record<string, (words: Words) => ScenarioOp>> = {
 
 /** Operations of a cpu thread in a concurrent scenario: what a sequential one has, but for processes and devices' files. */
 export const CPU_THREAD_OPERATIONS: Readonly<Record<string, (words: Words) => ThreadOp>> = {
-  ...without(['fork', 'proc', 'exit', 'open', 'close', 'release']),
+  ...without(['proc', 'release']),
   add: (w) => ({ op: 'add', handle: handle(w), page: page(w), value: value(w) }),
 }
 
