@@ -31,7 +31,7 @@ import { Interpreter } from './interpreter.ts'
 import type { ScenarioLine } from './ops.ts'
 import { joinStress, leadStress, prepareWorkload, reclaimStress, type StressShape } from './stress.ts'
 import type { ExploreProgram, ForeignFunctions } from './subject.ts'
-import { WORKLOADS } from './workloads/index.ts'
+import { workloadNamed } from './workloads/index.ts'
 
 export type Program =
   | { readonly kind: 'sequential'; readonly lines: readonly ScenarioLine[] }
@@ -89,7 +89,7 @@ export function installOracles(task: Task): void {
 function part(task: Task, program: Exclude<Program, ExploreProgram>): ActorOutcome {
   const kind = task.words[task.record + KIND] as number
   const index = task.words[task.record + INDEX] as number
-  const workload = program.kind === 'stress' ? WORKLOADS[program.profile] : undefined
+  const workload = program.kind === 'stress' ? workloadNamed(program.profile) : undefined
   if (workload !== undefined) prepareWorkload(task, workload)
   switch (KINDS[kind]) {
     case 'cpu':

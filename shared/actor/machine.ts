@@ -49,6 +49,7 @@ import {
 import { Task } from '../seam/task.ts'
 import { createTraces, DEEP_TRACE, SHALLOW_TRACE, traceWords } from '../seam/trace.ts'
 import { LOCK_GRAPH_WORDS } from '../sync/held.ts'
+import { createFeed, feedWords } from './feed.ts'
 import { STAGE_WORDS } from './stage.ts'
 
 export interface MachineConfig {
@@ -84,6 +85,8 @@ export interface MachineConfig {
   readonly cores: number
   /** Set for a machine whose schedules are controlled: words that a foreign protocol under exploration has for its own. */
   readonly control?: { readonly words: number }
+  /** It is given the accesses of a trace (feed.ts). Default: not. */
+  readonly feed?: boolean
 }
 
 export const MAX_CPUS = 16
@@ -146,11 +149,18 @@ export function layMachine(
     const engine = i < engines ? firstEngine + i : NO_ENGINE
     createDevice(task, i, { driver: i, engine, service: firstEngine + engines + i, zone: i + 1, ioPages: ioPagesOf(config) })
   }
+  if (config.feed === true) createFeed(task, feedConsumers(actors))
   return { buffer, task }
 }
 
 function isWithin(count: number, most: number): boolean {
   return Number.isInteger(count) && count >= 0 && count <= most
+}
+
+/** Actors that are fed accesses, by number: cpus, then engines. */
+function feedConsumers(actors: readonly { kind: ActorKind }[]): number[] {
+  const of = (wanted: ActorKind) => actors.flatMap(({ kind }, id) => (kind === wanted ? [id] : []))
+  return [...of('cpu'), ...of('engine')]
 }
 
 function checkConfig(config: MachineConfig): void {
@@ -234,6 +244,7 @@ function planRegions(config: MachineConfig, actors: number): { sizes: RegionSize
       RENDEZVOUS_WORDS +
       actors * LEDGER_WORDS +
       (config.control === undefined ? 0 : STAGE_WORDS + lineAligned(config.control.words)),
+    feed: config.feed === true ? feedWords(config.cpus + enginesOf(config)) : 0,
     shadow: 0,
     heap: 0,
     frames: frameRegionWords(0),

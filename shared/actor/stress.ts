@@ -48,7 +48,7 @@ export function leadStress(task: Task, workload: Workload, shape: StressShape): 
   openRun(task, mm, shape.cpus, shape.reclaimers)
   // A device that raises no faults could not have a single page: it is told what to do, if anything (device/jobs.ts).
   const kernels = mirrors.flatMap((mirror, device) =>
-    boundDriver(task, device).servesFaults ? [startKernel(task, device, mirror)] : [],
+    boundDriver(task, device).servesFaults ? [startKernel(task, device, mirror, shape.cpus)] : [],
   )
   while (!isWindingDown(task)) workload.step(task, mm)
   for (const kernel of kernels) {
@@ -89,13 +89,14 @@ function openFor(task: Task, device: number, mm: Parameters<typeof attachDevice>
   return mirror as Mirror
 }
 
-function startKernel(task: Task, device: number, mirror: Mirror): Completion {
+/** The kernel's argument is the number of cpus. */
+function startKernel(task: Task, device: number, mirror: Mirror, cpus: number): Completion {
   const completion = submitCommand(task, device, {
     op: COMMAND.kernel,
     instance: mirrorInstance(task, mirror),
     vpn: 0,
     pages: 0,
-    args: [0],
+    args: [0, cpus],
   })
   if (completion === 0) throw new HmmError('HMM_ERR_MEMORY', `no memory to start a kernel on device ${device}`)
   return completion

@@ -12,23 +12,20 @@ import { listen } from '../seam/probe.ts'
 import type { Task } from '../seam/task.ts'
 import { describeActor, pageName } from '../seam/trace.ts'
 import { violation } from '../seam/violation.ts'
-import { LEDGER_WORDS } from './ledger.ts'
 import type { AuditedArea } from './sum.ts'
 
 /** Switches the oracle on in this worker, for the adds of one run to `areas` of `mmOf()`. */
 export function checkOrderOfAdds(task: Task, mmOf: () => Mm, areas: readonly AuditedArea[]): void {
-  const seen = new Int32Array(LEDGER_WORDS)
-  const known = new Uint8Array(LEDGER_WORDS)
+  const seen = new Map<number, number>()
   listen(task, 'added', (t, where, vpn, word, amount, byDevice, found) => {
     const mm = byDevice === 1 ? mirrorMm(t, where as Mirror) : where
     const page = vpn >>> 0
     for (const area of areas) {
       if (page < area.vpn || page >= area.vpn + area.pages || word !== area.word) continue
       if (!area.shared && mm !== mmOf()) continue // a forked child's own copy
-      const at = area.first + (page - area.vpn)
-      if (known[at] === 1 && ((found - (seen[at] as number)) | 0) < 0) wentBack(t, page, seen[at] as number, found)
-      seen[at] = (found + amount) | 0
-      known[at] = 1
+      const before = seen.get(page)
+      if (before !== undefined && ((found - before) | 0) < 0) wentBack(t, page, before, found)
+      seen.set(page, (found + amount) | 0)
     }
   })
 }

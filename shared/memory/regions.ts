@@ -30,10 +30,11 @@ export const REGION = {
   trace: 11,
   log: 12,
   programs: 13,
-  shadow: 14,
-  heap: 15,
-  frames: 16,
-  bytes: 17,
+  feed: 14,
+  shadow: 15,
+  heap: 16,
+  frames: 17,
+  bytes: 18,
 } as const
 export type RegionName = keyof typeof REGION
 export type RegionSizes = Readonly<Record<RegionName, number>>

@@ -12,6 +12,7 @@ import type { WordAt } from '../memory/words.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { atomicAdd, atomicCas, atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { PROBE, probe } from '../seam/probe.ts'
+import { countStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
@@ -130,6 +131,7 @@ function walk(task: Task, mm: Mm, vpn: number, write: boolean): WordAt {
 
 /** The kernel's part of a failed access. `ok`: try again. */
 function userFault(task: Task, mm: Mm, vpn: number, write: boolean): number {
+  countStat(task, STAT.cpuFaults)
   downRead(task, mmapSem(mm), MMAP_SEM)
   const vma = findVma(task, mm, vpn)
   let ended: number = ACCESS.segv

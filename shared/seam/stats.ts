@@ -53,6 +53,8 @@ export const STAT = {
   /** Jobs that engines did for drivers (device/jobs.ts), and those of them that ended with an error. */
   jobs: 23,
   jobsFailed: 24,
+  /** Accesses of a trace that were not made: memory was out. */
+  refusedAccesses: 25,
 } as const
 export type StatName = keyof typeof STAT
 export const STAT_NAMES = Object.keys(STAT) as StatName[]

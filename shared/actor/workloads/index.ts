@@ -12,6 +12,7 @@ import { MIGRATE_AUDITED, MIGRATE_DEVICE_PAGES, MIGRATE_EXPENDABLE, migrateKerne
 import { MIXED_AUDITED, MIXED_EXPENDABLE, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
 import type { Span } from './reclaim.ts'
 import { REGIONS_AUDITED, regionsKernel, setUpRegions, stepRegions } from './regions.ts'
+import { setUpTrace, stepTrace, TRACE_AUDITED, traceKernel } from './trace.ts'
 
 export interface Workload {
   /** One line for `hmm stress --help`. */
@@ -71,4 +72,20 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     step: stepRegions,
     kernel: regionsKernel,
   },
+}
+
+/** The name of the load that a trace makes. It is no workload that one asks for by name: it needs a trace. */
+export const TRACE_PROFILE = 'trace'
+
+const TRACE: Workload = {
+  summary: 'the accesses of a trace',
+  audited: TRACE_AUDITED,
+  setUp: setUpTrace,
+  step: stepTrace,
+  kernel: traceKernel,
+}
+
+/** The load of that name, or undefined: a workload, or that of a trace. */
+export function workloadNamed(name: string): Workload | undefined {
+  return name === TRACE_PROFILE ? TRACE : Object.hasOwn(WORKLOADS, name) ? WORKLOADS[name] : undefined
 }
