@@ -55,10 +55,17 @@ async function main(): Promise<number> {
   program
     .command('stress')
     .description('real threads under load with all oracles')
-    .argument('[profile]', 'workload', 'mixed')
+    .argument('[profile]', 'workload (default: mixed; none with --trace)')
     .option('--cpus <n>', 'CPU threads', whole('the number of cpus', 1, 16), 2)
     .option('--devices <list>', 'families or driver modules, one per device: svm*2,./my-driver.js', 'svm*2')
-    .option('--duration <seconds>', 'time under load', number('a duration', 0, 86400, true), 10)
+    .option(
+      '--duration <seconds>',
+      'time under load (default: 10; with --trace, until it ends)',
+      number('a duration', 0, 86400, true),
+    )
+    .option('--trace <file>', 'the memory accesses of a real program instead of a workload (docs/traces.md)')
+    .option('--trace-device <share>', 'share of them that devices make (default: 0.5)', number('a share', 0, 1))
+    .option('--trace-repeat <n>', 'how often the trace is run through (default: 1)', whole('the number of passes', 1, 1_000_000))
     .option('--noise <p>', 'probability of a spin of up to 20 us at each schedule point', number('noise', 0, 1), 1 / 64)
     .option('--out <folder>', 'where the scenario of a find is written', '.')
     .option('--bug <id>', 'puts a known race in (hmm bugs lists them)')
@@ -82,9 +89,9 @@ async function main(): Promise<number> {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nWorkloads:\n  mixed  adds, loads and stores by cpus and devices on shared pages, under munmap, mprotect, madvise and fork\n\nExamples:\n  hmm stress --duration 60\n  hmm stress mixed --cpus 4 --devices "svm*8" --noise 0 --json result.json',
+      '\nWorkloads:\n  mixed  adds, loads and stores by cpus and devices on shared pages, under munmap, mprotect, madvise and fork\n\nExamples:\n  hmm stress --duration 60\n  hmm stress mixed --cpus 4 --devices "svm*8" --noise 0 --json result.json\n  hmm stress --trace traces/sort.lackey.gz --system-pages 100',
     )
-    .action(async (profile: string, flags) => {
+    .action(async (profile: string | undefined, flags) => {
       exit = await (await import('./cli/stress.ts')).stressVerb(profile, flags)
     })
 

@@ -49,3 +49,4 @@ export { type ConcurrentScenario, parseConcurrent } from './scenario/concurrent.
 export { InputError } from './scenario/error.ts'
 export { parseSequential, type SequentialScenario } from './scenario/parse.ts'
 export { type Latency, type StressOptions, type StressProgress, type StressResult, stress } from './stress.ts'
+export type { TraceOptions, TraceResult } from './trace/feeder.ts'

@@ -65,6 +65,8 @@ export interface BootOptions {
   readonly cores?: number
   /** For a machine whose schedules are controlled: words that a foreign protocol has for its own. */
   readonly control?: { readonly words: number }
+  /** It will be given the accesses of a trace. Default false. */
+  readonly feed?: boolean
   /** Keep all actors on this core, where the host can do that: an exploration moves one of them at a time. Default: anywhere. */
   readonly core?: number
   /** One step of the core replaced by another: a known race put in. Default none. */
@@ -162,6 +164,7 @@ export class Machine {
       seed: options.seed ?? 1,
       cores: options.cores ?? availableParallelism(),
       ...(options.control === undefined ? {} : { control: options.control }),
+      ...(options.feed === undefined ? {} : { feed: options.feed }),
     }
     const { buffer, task } = layMachine(config, hostNowNs)
     const booted = layoutDigests(task.words)

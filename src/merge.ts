@@ -149,8 +149,8 @@ function shardList(parts: readonly number[]): string {
 
 function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
   const [{ document: first, file: firstFile }] = given as [Given<StressDocument>]
-  const load = ({ profile, era, mirror_reclaim, cpus, devices }: StressDocument) =>
-    JSON.stringify({ profile, era, mirror_reclaim, cpus, devices })
+  const load = ({ profile, trace, era, mirror_reclaim, cpus, devices }: StressDocument) =>
+    JSON.stringify({ profile, ...sameTrace(trace), era, mirror_reclaim, cpus, devices })
   const holders = new Map<string, string>()
   for (const { file, document: one } of given) {
     if (load(one) !== load(first))
@@ -168,6 +168,7 @@ function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
   return {
     document: document('stress', ok, {
       ...rest,
+      ...sumOfTraces(documents.flatMap(({ trace }) => trace ?? [])),
       seconds: Math.round(sum((one) => one.seconds) * 1000) / 1000,
       operations: sum((one) => one.operations),
       faults: sum((one) => one.faults),
@@ -193,5 +194,38 @@ function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
       interrupted: documents.some(({ interrupted }) => interrupted),
     }),
     gaps: given.flatMap(({ file, document: { interrupted } }) => (interrupted ? [`${file} did not finish`] : [])),
+  }
+}
+
+type TraceOfStress = NonNullable<StressDocument['trace']>
+
+/** What of a trace must be the same in all runs that are added up. */
+function sameTrace(trace: TraceOfStress | undefined) {
+  if (trace === undefined) return {}
+  const { file, format, device_share } = trace
+  return { trace: { file, format, device_share } }
+}
+
+/** Accesses add up; the pages that were touched are those of the run that came furthest. */
+function sumOfTraces(traces: readonly TraceOfStress[]): { trace?: TraceOfStress } {
+  const [first] = traces
+  if (first === undefined) return {}
+  const sum = (of: (one: TraceOfStress) => number) => traces.reduce((total, one) => total + of(one), 0)
+  return {
+    trace: {
+      ...first,
+      passes: sum(({ passes }) => passes),
+      complete: traces.every(({ complete }) => complete),
+      fetches: sum(({ fetches }) => fetches),
+      loads: sum(({ loads }) => loads),
+      stores: sum(({ stores }) => stores),
+      modifies: sum(({ modifies }) => modifies),
+      pages: Math.max(...traces.map(({ pages }) => pages)),
+      areas: Math.max(...traces.map(({ areas }) => areas)),
+      cpu_accesses: sum(({ cpu_accesses }) => cpu_accesses),
+      device_accesses: sum(({ device_accesses }) => device_accesses),
+      refused: sum(({ refused }) => refused),
+      cpu_faults: sum(({ cpu_faults }) => cpu_faults),
+    },
   }
 }

@@ -4,7 +4,7 @@
 
 import type { MirrorReclaim } from '../shared/actor/machine.ts'
 import { closeAudit, isQuiet, runMm } from '../shared/actor/rendezvous.ts'
-import { WORKLOADS } from '../shared/actor/workloads/index.ts'
+import { TRACE_PROFILE, WORKLOADS, workloadNamed } from '../shared/actor/workloads/index.ts'
 import { auditContract } from '../shared/check/contract.ts'
 import { auditDirty } from '../shared/check/dirty.ts'
 import { auditFrames, auditInventory, takeInventory } from '../shared/check/references.ts'
@@ -21,15 +21,19 @@ import { driverUrl } from './drivers.ts'
 import { RunFailure } from './failure.ts'
 import { Machine } from './machine.ts'
 import { raceById } from './races/index.ts'
+import { openTrace, TraceFeeder, type TraceOptions, type TraceResult } from './trace/feeder.ts'
+import type { TraceFile } from './trace/file.ts'
 
 export interface StressOptions {
-  /** Workload; default `mixed`. */
+  /** Workload; default `mixed`. Not with a trace. */
   readonly profile?: string
+  /** The accesses of a real program instead of a workload (docs/traces.md). */
+  readonly trace?: TraceOptions
   /** CPU threads, 1 to 16. Default 2. */
   readonly cpus?: number
   /** Device families or driver URLs, one per device. Default two of `svm`. */
   readonly devices?: readonly string[]
-  /** Seconds under load. Default 10. */
+  /** Seconds under load. Default 10; of a trace, as long as it lasts. */
   readonly seconds?: number
   /** Probability of a spin of up to 20 us at each schedule point. Default 1/64. */
   readonly noise?: number
@@ -74,7 +78,9 @@ export interface Latency {
 
 /** What `hmm stress --json` prints, apart from the frame that every document has. */
 export interface StressResult {
+  /** The workload; `trace` for a trace. */
   readonly profile: string
+  readonly trace?: TraceResult
   readonly era: Era
   readonly mirror_reclaim: MirrorReclaim
   readonly seed: number
@@ -118,26 +124,34 @@ const DEFAULT_NOISE = 1 / 64
 /** Room for what reclaim puts out. */
 const RECLAIM_SWAP_PAGES = 1024
 
-/** Runs a stress load and audits it. Throws HmmError for bad options, RunFailure when the run itself failed. */
+/** A load that can be run: its name, and the trace behind it. */
+interface Load {
+  readonly profile: string
+  readonly seconds: number
+  readonly trace?: { readonly file: TraceFile; readonly options: TraceOptions }
+}
+
+/** Runs a stress load and audits it. Throws HmmError for bad options and bad traces, RunFailure when the run itself failed. */
 export async function stress(options: StressOptions = {}): Promise<StressResult> {
-  const profile = options.profile ?? 'mixed'
-  const workload = WORKLOADS[profile]
-  if (workload === undefined) {
-    throw new HmmError(
-      'HMM_ERR_USAGE',
-      `there is no workload ${JSON.stringify(profile)}; there are: ${Object.keys(WORKLOADS).join(', ')}`,
-    )
+  const load = await loadOf(options)
+  try {
+    return await onMachine(load, options)
+  } finally {
+    load.trace?.file.close()
   }
+}
+
+/** Boots the machine for a load, and ends it. */
+async function onMachine(load: Load, options: StressOptions): Promise<StressResult> {
+  const workload = workloadNamed(load.profile)
   const devices = options.devices ?? ['svm', 'svm']
-  const seconds = options.seconds ?? 10
-  if (!(seconds > 0)) throw new HmmError('HMM_ERR_USAGE', `a stress run lasts longer than ${seconds} s`)
   const reclaimers = options.reclaimers ?? 0
   const bug = options.bug === undefined ? null : await raceById(options.bug)
   const machine = await Machine.boot({
     cpus: options.cpus ?? 2,
     drivers: devices.map((name) => ({
       driver: bug?.driver?.family === name ? bug.driver.module : driverUrl(name),
-      memoryPages: workload.devicePages ?? 0,
+      memoryPages: workload?.devicePages ?? 0,
     })),
     ...(bug?.edit === undefined ? {} : { edit: bug.edit }),
     noise: options.noise ?? DEFAULT_NOISE,
@@ -148,57 +162,75 @@ export async function stress(options: StressOptions = {}): Promise<StressResult>
     checked: options.checked ?? true,
     reclaimers,
     ...(options.systemPages === undefined ? {} : { systemPages: options.systemPages }),
-    swapPages: Math.max(workload.swapPages ?? 0, reclaimers > 0 || options.systemPages !== undefined ? RECLAIM_SWAP_PAGES : 0),
+    swapPages: Math.max(workload?.swapPages ?? 0, reclaimers > 0 || options.systemPages !== undefined ? RECLAIM_SWAP_PAGES : 0),
     ...(options.bytes === undefined ? {} : { bytes: options.bytes }),
+    ...(load.trace === undefined ? {} : { feed: true }),
   })
   try {
-    return await load(machine, profile, devices, seconds, options)
+    return await run(machine, load, devices, options)
   } finally {
     await machine.close()
   }
 }
 
-async function load(
-  machine: Machine,
-  profile: string,
-  devices: readonly string[],
-  seconds: number,
-  options: StressOptions,
-): Promise<StressResult> {
+/** The load that is asked for. Throws HmmError for one that there is not. */
+async function loadOf(options: StressOptions): Promise<Load> {
+  const { trace, seconds = trace === undefined ? 10 : Number.POSITIVE_INFINITY } = options
+  if (!(seconds > 0)) throw new HmmError('HMM_ERR_USAGE', `a stress run lasts longer than ${seconds} s`)
+  if (trace === undefined) {
+    const profile = options.profile ?? 'mixed'
+    if (Object.hasOwn(WORKLOADS, profile)) return { profile, seconds }
+    throw new HmmError(
+      'HMM_ERR_USAGE',
+      `there is no workload ${JSON.stringify(profile)}; there are: ${Object.keys(WORKLOADS).join(', ')}`,
+    )
+  }
+  if (options.profile !== undefined)
+    throw new HmmError('HMM_ERR_USAGE', `a trace takes the place of a workload: leave ${options.profile} or the trace out`)
+  return { profile: TRACE_PROFILE, seconds, trace: { file: await openTrace(trace), options: trace } }
+}
+
+async function run(machine: Machine, load: Load, devices: readonly string[], options: StressOptions): Promise<StressResult> {
   const { task, config } = machine
-  const workload = WORKLOADS[profile]
+  const { profile, seconds, trace } = load
+  const workload = workloadNamed(profile)
   const audited = workload?.audited ?? []
   const before = takeInventory(task)
   const found: Violation[] = []
+  const feeder = trace === undefined ? null : new TraceFeeder(machine, trace.file, trace.options)
   const began = performance.now()
   let ran = 0
   let reported = 0
   let interrupted = false
-  const outcome = await machine.run(
-    { kind: 'stress', profile, shape: { cpus: config.cpus, devices: config.devices, reclaimers: config.reclaimers ?? 0 } },
-    () => {
-      const elapsed = (performance.now() - began) / 1000
-      if (elapsed - reported >= 1) {
-        reported = elapsed
-        options.onProgress?.(progress(machine, elapsed))
-      }
-      if (ran === 0 && (elapsed >= seconds || options.signal?.aborted === true)) {
-        ran = elapsed
-        interrupted = elapsed < seconds
-        quietStore(task, WIND_DOWN_AT, 1)
-      }
-      if (isQuiet(task)) {
-        found.push(
-          ...checkSubset(task, config.devices),
-          ...auditFrames(task, [runMm(task)]),
-          ...auditDirty(task, [runMm(task)], config.devices),
-          ...auditContract(task, [runMm(task)]),
-          ...auditSums(task, runMm(task), audited),
-        )
-        closeAudit(task)
-      }
-    },
-  )
+  const shape = { cpus: config.cpus, devices: config.devices, reclaimers: config.reclaimers ?? 0 }
+  const feeding = feeder?.run()
+  const outcome = await machine.run({ kind: 'stress', profile, shape }, () => {
+    const elapsed = (performance.now() - began) / 1000
+    if (elapsed - reported >= 1) {
+      reported = elapsed
+      options.onProgress?.(progress(machine, elapsed))
+    }
+    const done = feeder?.finishedAt ?? null
+    if (ran === 0 && (done !== null || elapsed >= seconds || options.signal?.aborted === true)) {
+      ran = done === null ? elapsed : (done - began) / 1000
+      interrupted = done === null && elapsed < seconds
+      if (feeder === null) quietStore(task, WIND_DOWN_AT, 1)
+      else feeder.stop()
+    }
+    if (isQuiet(task)) {
+      found.push(
+        ...checkSubset(task, config.devices),
+        ...auditFrames(task, [runMm(task)]),
+        ...auditDirty(task, [runMm(task)], config.devices),
+        ...auditContract(task, [runMm(task)]),
+        ...auditSums(task, runMm(task), audited),
+      )
+      closeAudit(task)
+    }
+  })
+  feeder?.stop()
+  await feeding
+  if (feeder !== null && feeder.failure !== null) throw feeder.failure
   if (outcome.error !== null) throw new RunFailure(outcome.error.code, outcome.error.message, { cause: outcome.error.cause })
   if (outcome.violations.length === 0) found.push(...auditInventory(task, before))
   const violations = [...outcome.violations, ...found]
@@ -206,6 +238,7 @@ async function load(
   const after = first === undefined ? null : aftermath(task, first, config.cpus, workload?.maps ?? [])
   return {
     profile,
+    ...(feeder === null ? {} : { trace: feeder.result() }),
     era: options.era ?? DEFAULT_ERA,
     mirror_reclaim: options.mirrorReclaim ?? 'immediate',
     seed: config.seed,

@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import type { MirrorReclaim } from '../../shared/actor/machine.ts'
 import { WORKLOADS } from '../../shared/actor/workloads/index.ts'
 import { DEFAULT_ERA, type Era } from '../../shared/hmm/era.ts'
+import { HmmError } from '../../shared/seam/error.ts'
 import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
 import type { Aftermath } from '../aftermath.ts'
 import { document, type StressDocument } from '../documents.ts'
 import { parseDevices } from '../drivers.ts'
 import { type StressResult, stress } from '../stress.ts'
+import type { TraceOptions } from '../trace/feeder.ts'
 import { duration, EXIT, grouped, interruptSignal, Output } from './output.ts'
 
 export interface StressFlags {
@@ -20,7 +22,10 @@ export interface StressFlags {
   readonly mirrorReclaim: MirrorReclaim
   readonly cpus: number
   readonly devices: string
-  readonly duration: number
+  readonly duration?: number
+  readonly trace?: string
+  readonly traceDevice?: number
+  readonly traceRepeat?: number
   readonly noise: number
   readonly memory: number
   readonly checks: boolean
@@ -30,13 +35,15 @@ export interface StressFlags {
   readonly out: string
 }
 
-export async function stressVerb(profile: string, flags: StressFlags): Promise<number> {
+export async function stressVerb(profile: string | undefined, flags: StressFlags): Promise<number> {
   const output = new Output(flags.json)
+  const trace = traceOf(flags)
   const result = await stress({
-    profile,
+    ...(profile === undefined ? {} : { profile }),
+    ...(trace === undefined ? {} : { trace }),
     cpus: flags.cpus,
     devices: parseDevices(flags.devices),
-    seconds: flags.duration,
+    ...(flags.duration === undefined ? {} : { seconds: flags.duration }),
     noise: flags.noise,
     notify: flags.notify,
     ...(flags.era === undefined ? {} : { era: flags.era }),
@@ -61,6 +68,18 @@ export async function stressVerb(profile: string, flags: StressFlags): Promise<n
   return result.interrupted ? EXIT.failure : EXIT.clean
 }
 
+/** The trace that is asked for. Throws HmmError for its options without it. */
+function traceOf({ trace, traceDevice, traceRepeat }: StressFlags): TraceOptions | undefined {
+  const options = {
+    ...(traceDevice === undefined ? {} : { deviceShare: traceDevice }),
+    ...(traceRepeat === undefined ? {} : { repeat: traceRepeat }),
+  }
+  if (trace !== undefined) return { file: trace, ...options }
+  if (Object.keys(options).length > 0)
+    throw new HmmError('HMM_ERR_USAGE', '--trace-device and --trace-repeat say how a trace is run: name one with --trace')
+  return undefined
+}
+
 /** Writes the scenario of a find, and says how it is explored. */
 function takeUp(result: StressResult, { scenario, device }: Aftermath, flags: StressFlags): string[] {
   const file = join(flags.out, `stress-${result.violations[0]?.oracle.toLowerCase()}-${result.seed}.scn`)
@@ -71,7 +90,8 @@ function takeUp(result: StressResult, { scenario, device }: Aftermath, flags: St
 }
 
 /** A result, of one run or added up. */
-type ShownStress = Omit<StressResult, 'era' | 'mirror_reclaim' | 'violations' | 'aftermath'> & {
+type ShownStress = Omit<StressResult, 'trace' | 'era' | 'mirror_reclaim' | 'violations' | 'aftermath'> & {
+  readonly trace?: StressDocument['trace']
   readonly era: string
   readonly mirror_reclaim: string
   readonly violations: readonly ShownViolation[]
@@ -84,6 +104,7 @@ export function stressLines(result: ShownStress): string[] {
   const share = (n: number) => (result.faults === 0 ? '0' : ((100 * n) / result.faults).toFixed(1))
   return [
     `stress ${result.profile}${result.era === DEFAULT_ERA ? '' : ` (era ${result.era})`}: ${result.cpus} cpus, ${result.devices.length} devices (${listed(result.devices)}), ${result.seconds.toFixed(1)} s, seed ${result.seed}`,
+    ...(result.trace === undefined ? [] : traceLines(result.trace)),
     `  operations      ${grouped(result.operations)} (${perSecond(result.operations)}/s)`,
     `  device faults   ${grouped(result.faults)} (${perSecond(result.faults)}/s)`,
     `  retries         ${grouped(result.retries)}: ${share(result.retries)} per 100 faults, ${share(result.retries_by_others)} caused by another actor; longest chain ${result.longest_retry_chain}`,
@@ -102,6 +123,20 @@ export function stressLines(result: ShownStress): string[] {
     ),
     `  close calls     ${grouped(Object.values(result.close_calls).reduce((a, b) => a + b, 0))}: a stale entry was kept out by a retry, or a flush waited for an access in flight`,
     ...verdictLines(result),
+  ]
+}
+
+function traceLines(trace: NonNullable<StressDocument['trace']>): string[] {
+  const { fetches, loads, stores, modifies, passes } = trace
+  const all = fetches + loads + stores + modifies
+  const end = trace.complete ? `, to its end${passes > 1 ? `, ${passes} times` : ''}` : ', not to its end'
+  return [
+    `  trace           ${trace.file} (${trace.format}): ${grouped(all)} accesses to ${grouped(trace.pages)} pages in ${trace.areas} area${trace.areas === 1 ? '' : 's'}${end}`,
+    `  accesses        ${grouped(fetches)} fetches, ${grouped(loads)} loads, ${grouped(stores)} stores, ${grouped(modifies)} modifies`,
+    `  made by         cpus ${grouped(trace.cpu_accesses)} (${grouped(trace.cpu_faults)} page faults), devices ${grouped(trace.device_accesses)}`,
+    ...(trace.refused === 0
+      ? []
+      : [`  refused         ${grouped(trace.refused)}: the machine's memory was out; give it more with --memory`]),
   ]
 }
 
