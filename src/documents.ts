@@ -61,7 +61,7 @@ export const stressDocument = z.object({
     .object({
       file: z.string(),
       format: z.string(),
-      device_share: z.number().min(0).max(1),
+      device_share: z.number().min(0).max(1).optional(),
       passes: natural,
       complete: z.boolean(),
       fetches: natural,

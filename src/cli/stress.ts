@@ -128,12 +128,12 @@ export function stressLines(result: ShownStress): string[] {
 
 function traceLines(trace: NonNullable<StressDocument['trace']>): string[] {
   const { fetches, loads, stores, modifies, passes } = trace
-  const all = fetches + loads + stores + modifies
+  const counted = (n: number, thing: string) => `${grouped(n)} ${thing}${n === 1 ? '' : 's'}`
   const end = trace.complete ? `, to its end${passes > 1 ? `, ${passes} times` : ''}` : ', not to its end'
   return [
-    `  trace           ${trace.file} (${trace.format}): ${grouped(all)} accesses to ${grouped(trace.pages)} pages in ${trace.areas} area${trace.areas === 1 ? '' : 's'}${end}`,
+    `  trace           ${trace.file} (${trace.format}): ${grouped(fetches + loads + stores + modifies)} accesses to ${counted(trace.pages, 'page')} in ${counted(trace.areas, 'area')}${end}`,
     `  accesses        ${grouped(fetches)} fetches, ${grouped(loads)} loads, ${grouped(stores)} stores, ${grouped(modifies)} modifies`,
-    `  made by         cpus ${grouped(trace.cpu_accesses)} (${grouped(trace.cpu_faults)} page faults), devices ${grouped(trace.device_accesses)}`,
+    `  made by         cpus ${grouped(trace.cpu_accesses)} (${counted(trace.cpu_faults, 'page fault')}), devices ${grouped(trace.device_accesses)}`,
     ...(trace.refused === 0
       ? []
       : [`  refused         ${grouped(trace.refused)}: the machine's memory was out; give it more with --memory`]),

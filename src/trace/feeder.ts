@@ -45,7 +45,8 @@ export interface TraceOptions {
 export interface TraceResult {
   readonly file: string
   readonly format: TraceFormat
-  readonly device_share: number
+  /** Not where the trace names actors. */
+  readonly device_share?: number
   /** Times that it was run through to its end, and whether that is as often as was asked for. */
   readonly passes: number
   readonly complete: boolean
@@ -168,7 +169,7 @@ export class TraceFeeder {
     return {
       file,
       format: this.trace.format,
-      device_share: deviceShare,
+      ...(this.trace.namesActors ? {} : { device_share: deviceShare }),
       passes: this.passes,
       complete: this.finishedAt !== null,
       fetches: this.dealt.fetch,

@@ -154,6 +154,24 @@ t.test('runs of a stress load', (t) => {
   t.end()
 })
 
+t.test('runs of one trace: accesses add up, pages do not; another trace is another load', (t) => {
+  const trace = {
+    ...{ file: 'sort.lackey.gz', format: 'lackey', device_share: 0.5, passes: 1, complete: true },
+    ...{ fetches: 5, loads: 4, stores: 3, modifies: 2, pages: 7, areas: 2 },
+    ...{ cpu_accesses: 10, device_accesses: 3, refused: 1, cpu_faults: 6 },
+  }
+  const run = (seed: number, more: object) => stressed(seed, { profile: 'trace', trace: { ...trace, ...more } })
+  const { document: sum } = merge([run(1, {}), run(2, { complete: false, passes: 0, loads: 1, pages: 6 })])
+  t.same((sum as StressDocument).trace, {
+    ...trace,
+    ...{ passes: 1, complete: false, fetches: 10, loads: 5, stores: 6, modifies: 4, pages: 7, areas: 2 },
+    ...{ cpu_accesses: 20, device_accesses: 6, refused: 2, cpu_faults: 12 },
+  })
+  t.throws(() => merge([run(1, {}), run(2, { file: 'other.csv' })]), { message: /is of another load than/ })
+  t.throws(() => merge([run(1, {}), stressed(2, { profile: 'trace' })]), { message: /is of another load than/ })
+  t.end()
+})
+
 t.test('what is refused', (t) => {
   const folder = t.testdir({
     'text.json': 'no { json',

@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { type StressOptions, stress } from '../../src/stress.ts'
 
 const CLI = fileURLToPath(new URL(`../../src/cli${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url))
 
@@ -40,29 +41,29 @@ t.test('a bad line that is only met while the machine runs ends the run', async 
 })
 
 t.test('an actor that the machine has not', async (t) => {
-  const { status, stdout, stderr } = hmmStress(t, 'actor,op,address\ncpu,load,0\ndev7,load,0\n', ...ASKED)
-  t.same([status, stdout], [2, ''])
-  t.equal(stderr, 'hmm: trace:3: there is no device 7 that makes accesses of its own (--devices)\n')
+  const file = join(t.testdir({ trace: 'actor,op,address\ncpu,load,0\ndev7,load,0\n' }), 'trace')
+  await t.rejects(stress({ trace: { file } }), {
+    code: 'HMM_ERR_INPUT',
+    message: `${file}:3: there is no device 7 that makes accesses of its own (--devices)`,
+  })
 })
 
 t.test('options that do not go together', async (t) => {
-  const good = 'op,address\nload,4096\n'
-  const answer = (...args: string[]) => {
-    const { status, stdout, stderr } = hmmStress(t, good, ...args)
-    t.same([status, stdout], [2, ''])
-    return stderr
-  }
-  t.match(answer('mixed', '--trace', 'trace'), /^hmm: a trace takes the place of a workload: leave mixed or the trace out\n$/)
-  t.match(answer('--trace-repeat', '2'), /^hmm: .* name one with --trace\n$/)
-  t.match(answer('--trace', 'trace', '--trace-device', '2'), /a share is a number from 0 to 1/)
-  t.match(answer('--trace', 'trace', '--trace-repeat', '0'), /the number of passes is a whole number from 1/)
-  t.match(answer('trace'), /^hmm: there is no workload "trace"; there are: mixed/)
+  const file = join(t.testdir({ trace: 'op,address\nload,4096\n' }), 'trace')
+  const refused = (options: StressOptions, message: RegExp) => t.rejects(stress(options), { code: 'HMM_ERR_USAGE', message })
+  await refused({ profile: 'mixed', trace: { file } }, /^a trace takes the place of a workload: leave mixed or the trace out$/)
+  await refused({ profile: 'trace' }, /^there is no workload "trace"; there are: mixed/)
+  await refused({ trace: { file, deviceShare: 2 } }, /share of a trace is a number from 0 to 1, not 2$/)
+  await refused({ trace: { file, repeat: 0 } }, /whole number of times, not 0$/)
+  const { status, stdout, stderr } = hmmStress(t, null, '--trace-repeat', '2')
+  t.same([status, stdout], [2, ''])
+  t.match(stderr, /^hmm: .* name one with --trace\n$/)
 })
 
 t.test('and a good one: exit code 0, the document beside the text', async (t) => {
   const { status, stdout, stderr, document } = hmmStress(t, `op,address\n${'modify,4096\n'.repeat(200)}`, ...ASKED)
   t.equal(status, 0, stderr)
-  t.match(stdout, /^ {2}trace {11}trace \(csv\): 200 accesses to 1 pages in 1 area, to its end$/m)
+  t.match(stdout, /^ {2}trace {11}trace \(csv\): 200 accesses to 1 page in 1 area, to its end$/m)
   t.match(stdout, /^verdict: clean\./m)
   t.equal(document, true)
 })

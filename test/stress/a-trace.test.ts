@@ -28,39 +28,35 @@ function made({ cpu_accesses, device_accesses, refused }: TraceResult): number {
   return cpu_accesses + device_accesses + refused
 }
 
-t.test('the shipped trace on svm*2: every access of it is made, and nothing is found', async (t) => {
-  const result = await stress({ trace: { file: SHIPPED }, devices: ['svm', 'svm'], noise: 0, seed: 3 })
-  t.same(result.violations, [])
-  const trace = traceOf(result)
-  let crossing = 0
-  let accesses = 0
-  const pages = new Set<number>()
-  for await (const lines of (await TraceFile.open(SHIPPED)).pass()) {
-    for (const { access } of lines) {
-      accesses++
-      pages.add(access.page)
-      if (access.offset + access.size <= 4096) continue
-      crossing++
-      pages.add(access.page + 1)
+t.test(
+  'the shipped trace on svm*2 with half the memory that it needs: all is done, pages come and go, nothing is lost',
+  async (t) => {
+    const result = await stress({ trace: { file: SHIPPED }, devices: ['svm', 'svm'], noise: 0, seed: 3, systemPages: 100 })
+    t.same(result.violations, [])
+    const trace = traceOf(result)
+    let crossing = 0
+    let accesses = 0
+    const pages = new Set<number>()
+    for await (const lines of (await TraceFile.open(SHIPPED)).pass()) {
+      for (const { access } of lines) {
+        accesses++
+        pages.add(access.page)
+        if (access.offset + access.size <= 4096) continue
+        crossing++
+        pages.add(access.page + 1)
+      }
     }
-  }
-  t.equal(dealt(trace), accesses + crossing)
-  t.equal(made(trace), dealt(trace))
-  t.equal(trace.refused, 0)
-  t.equal(trace.pages, pages.size)
-  t.match(trace, { format: 'lackey', complete: true, passes: 1, device_share: 0.5 })
-  const data = trace.loads + trace.stores + trace.modifies
-  t.ok(Math.abs(trace.device_accesses - data / 2) < 200, `devices made ${trace.device_accesses} of ${data}`)
-  t.ok(result.faults > 100, `${result.faults} device faults`)
-  t.equal(result.interrupted, false)
-})
-
-t.test('with half the memory that the program has: pages are put out and come back, and nothing is lost', async (t) => {
-  const result = await stress({ trace: { file: SHIPPED }, devices: ['svm', 'svm'], noise: 0, systemPages: 100 })
-  t.same(result.violations, [])
-  t.match(traceOf(result), { complete: true, refused: 0, pages: 206 })
-  t.ok(result.put_out >= 100, `${result.put_out} pages were put out`)
-})
+    t.equal(dealt(trace), accesses + crossing)
+    t.equal(made(trace), dealt(trace))
+    t.equal(trace.pages, pages.size)
+    t.match(trace, { format: 'lackey', complete: true, passes: 1, device_share: 0.5, refused: 0 })
+    const data = trace.loads + trace.stores + trace.modifies
+    t.ok(Math.abs(trace.device_accesses - data / 2) < 200, `devices made ${trace.device_accesses} of ${data}`)
+    t.ok(result.faults > 100, `${result.faults} device faults`)
+    t.ok(result.put_out >= pages.size - 100, `${result.put_out} pages were put out`)
+    t.equal(result.interrupted, false)
+  },
+)
 
 t.test('a driver that stops its device only after the callback is found', async (t) => {
   const trace = { file: SHIPPED, repeat: 20 }
@@ -88,6 +84,7 @@ t.test('a trace that names actors: each access is made by the one it names', asy
     ...{ stores: 600, modifies: 600, loads: 4, fetches: 0, cpu_accesses: 604, device_accesses: 600 },
     ...{ pages: 12, areas: 2, passes: 2, complete: true },
   })
+  t.equal(traceOf(result).device_share, undefined, 'nobody chose')
   const frame = { schema: 'hmm-runtime/stress/1', ok: true, verb: 'stress', version: '0' }
   t.same(stressDocument.parse({ ...frame, ...result }).trace, result.trace, 'and --json has it all')
 })
@@ -128,7 +125,7 @@ t.test('a trace of any length: it is read as it is used, and given up when the t
   const trace = traceOf(result)
   t.match(trace, { complete: false, passes: 0, pages: 8, areas: 1 })
   t.equal(result.interrupted, false, 'to be given a time is not to be interrupted')
-  t.ok(made(trace) > 5_000 && dealt(trace) - made(trace) < 32 * 64 * 5, `${made(trace)} made of ${dealt(trace)} dealt out`)
+  t.ok(made(trace) > 1_000 && dealt(trace) - made(trace) < 32 * 64 * 5, `${made(trace)} made of ${dealt(trace)} dealt out`)
   // The machine alone has 64 MiB and seven workers; the text would be 400 MB.
   t.ok(most > 0 && most - before < 300e6, `${Math.round((most - before) / 1e6)} MB more`)
 })
