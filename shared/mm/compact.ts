@@ -74,9 +74,18 @@ function moveLocked(task: Task, frame: Frame): boolean {
   return moved
 }
 
-/** `target` is the caller's alone. */
+/**
+ * `target` is new: no address space has it. But who goes by frames may be looking at it, for what it was before or as something to
+ * move, and have its lock for a moment: then nothing is moved this time (kernel: "just don't BUG()" of migrate_folio_unmap).
+ *
+ *     mover                                    another mover
+ *     takes Q from the free frames
+ *                                              comes by Q: a reference, the frame lock
+ *     lock of Q by trylock: no                                              [Required: it leaves the page where it is]
+ *                                              Q is no anonymous page: unlocks it
+ */
 function moveTo(task: Task, frame: Frame, target: Frame, owner: AnonVma): boolean {
-  frameTryLock(task, target) // nobody knows it: this cannot fail
+  if (!frameTryLock(task, target)) return false
   unmapForMigration(task, frame)
   // The caller's reference is the only one left, unless somebody took one between the look and the unmapping.
   const alone = frameMaps(task, frame) === 0 && frameRefs(task, frame) === 1 && framePins(task, frame) === 0
