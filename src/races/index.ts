@@ -10,12 +10,21 @@ export const RACE_IDS = [
   'range-listed-after-callback',
   'recheck-outside-lock',
   'interval-remove-unlocked-predicate',
+  'hmm-freed-before-grace',
   'eagain-without-unwind',
   'nonblock-start-lies',
   'unpaired-end-after-failed-start',
   'devpriv-fault-without-ref',
+  'devpriv-fault-stampede',
   'migrate-flush-after-unlock',
   'invalidate-only-at-end',
+  'register-inside-window',
+  'reaper-without-notifier',
+  'collapse-without-notifier',
+  'fork-keeps-device-writable',
+  'dir-freed-before-grace',
+  'pte-dirty-lost-in-migration',
+  'exclusive-entry-without-ref',
 ] as const
 
 /** The race of that id. Throws HMM_ERR_USAGE with the ids there are. */
