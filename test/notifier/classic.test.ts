@@ -25,7 +25,7 @@ import { solo, violationOf } from '../support/solo.ts'
 import { recordCalls, subscribe, unsubscribe } from '../support/subscriber.ts'
 import { awaitFlag, awaitWaiter, raise } from '../support/turns.ts'
 
-const KIND = objectKind(30, 'classic notifier', CLASSIC_WORDS)
+const KIND = objectKind(46, 'classic notifier', CLASSIC_WORDS)
 
 /** A notifier of `mm` with these callbacks, under `index`. */
 function notifier(task: Task, mm: Mm, index: number, ops: ClassicOps): Classic {
