@@ -10,7 +10,14 @@ import { flushGenerationAt, replayAt } from '../../shared/device/record.ts'
 import { type Frame, frameData } from '../../shared/frame/frames.ts'
 import { type Hmm, hmmNotifiersAt, NO_HMM, notifiersIn } from '../../shared/hmm/hmm.ts'
 import { mirrorRoot, mirrorSub } from '../../shared/hmm/mirror.ts'
-import { type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../../shared/hmm/mirrorpte.ts'
+import {
+  MIRROR_VALID_DMA,
+  type MirrorPte,
+  mirrorPteDma,
+  mirrorPteFrame,
+  mirrorValid,
+  mirrorWritable,
+} from '../../shared/hmm/mirrorpte.ts'
 import { mirrorWalk } from '../../shared/hmm/mirrortable.ts'
 import { regionAt, regionWords } from '../../shared/memory/regions.ts'
 import { PAGE_WORDS, type WordAt } from '../../shared/memory/words.ts'
@@ -121,7 +128,9 @@ function cpuEntry(entry: number): string {
 
 function deviceEntry(entry: number): string {
   const pte = entry as MirrorPte
-  return mirrorValid(pte) ? `frame ${mirrorPteFrame(pte)}, ${mirrorWritable(pte) ? 'rw' : 'r'}` : 'none'
+  if (!mirrorValid(pte)) return 'none'
+  const page = (pte & MIRROR_VALID_DMA) === 0 ? `frame ${mirrorPteFrame(pte)}` : `I/O page ${mirrorPteDma(pte)}`
+  return `${page}, ${mirrorWritable(pte) ? 'rw' : 'r'}`
 }
 
 function semaphore(count: number): string {

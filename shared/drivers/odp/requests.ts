@@ -10,7 +10,8 @@
  *                                        the page
  *   WQE      a work queue entry          work queues are not in user memory here
  *
- * In era events HMM brings the pages in and maps them (mirrorFault), and cuts a window to the area of the page that was asked for.
+ * In era events HMM brings the pages in and maps them (mirrorFault), area by area: of a window that cannot be had as a whole, what came
+ * before stays.
  */
 import {
   DEVICE_ACCESS,
@@ -81,13 +82,13 @@ export function usingRegion(
 
 function serveMemory(dev: DeviceContext, mirror: Mirror, region: Region, vpn: number, ask: Ask): number {
   const aligned = vpn - (vpn % MEMORY_WINDOW)
-  const start = dev.era === 'events' ? vpn : Math.max(regionStart(dev, region), aligned)
+  const start = Math.max(regionStart(dev, region), aligned)
   const last = Math.min(regionLast(dev, region), aligned + MEMORY_WINDOW - 1)
   const whole = bring(dev, mirror, region, { start, pages: last - start + 1, ask })
   return whole >= 0 || whole === -EAGAIN ? whole : bring(dev, mirror, region, { start: vpn, pages: 1, ask })
 }
 
-/** As bringIn, in every era. In events a window begins with the page that is needed. */
+/** As bringIn, in every era. */
 function bring(dev: DeviceContext, mirror: Mirror, region: Region, request: Request): number {
   if (dev.era !== 'events') return bringIn(dev, mirror, region, serviceFilling(dev, mirror, regionMayWrite(dev, region)), request)
   return bringInByHmm(dev, mirror, request)
@@ -96,10 +97,14 @@ function bring(dev: DeviceContext, mirror: Mirror, region: Region, request: Requ
 /** As bringIn in era events, where there is no look without faulting: a request asks for reading or writing. */
 export function bringInByHmm(dev: DeviceContext, mirror: Mirror, { start, pages, ask }: Request): number {
   const etype = ask === ASK.write ? HMM_DEVICE_WRITE_FAULT : HMM_DEVICE_READ_FAULT
-  const event = { etype, start, end: start + pages }
-  let result = -EBUSY
-  while (result === -EBUSY) result = dev.mirrorFault(mirror, event) // each time it has waited for somebody
-  return result < 0 ? result : event.end - start
+  for (let at = start; at < start + pages; ) {
+    const event = { etype, start: at, end: start + pages }
+    const result = dev.mirrorFault(mirror, event)
+    if (result === -EBUSY) continue // it has waited for somebody
+    if (result < 0) return result
+    at = event.end // cut to the area of its first page
+  }
+  return pages
 }
 
 /** Has the service look behind page `vpn`, when the hardware is going on. A hint: it is lost when the queue is full. */
