@@ -25,8 +25,8 @@
  *
  *   invalidateStart as invalidate                 as invalidate, but begin a flush,       as invalidate; keep a lock
  *                                                 not wait for it
- *   invalidateFinish as invalidate, later         wait for the engine, take the update    allocate; know more than the token:
- *                                                 lock for what had to wait for it        much may have happened meanwhile
+ *   invalidateFinish as invalidate, later         wait for the engine, take the update    allocate; take for granted what the
+ *                                                 lock for what had to wait for it        first pass found
  * update and release are for machines of era events (docs/events.md), where invalidate is not called.
  *
  * invalidate, in this order, whatever the event: take the update lock; setSeq; take the rights away from the range
