@@ -12,10 +12,10 @@
  * no more than what the adapter may reach. What runs in which era, and why not: docs/odp.md.
  */
 import { defineDriver, EAGAIN, ENOMEM, isDeviceFault, LAST_VPN } from '../device/index.ts'
-import { invalidateFirst, invalidateOnce, invalidateSecond, lockForChange, takeAway } from './odp/invalidation.ts'
+import { invalidateFirst, invalidateOnce, invalidateSecond, lockForChange, takeRegionAway } from './odp/invalidation.ts'
 import { createFillings, freeFillings } from './odp/pages.ts'
 import { regionMayWrite } from './odp/region.ts'
-import { beginWhole, findListed, freeAllRegions } from './odp/regions.ts'
+import { beginWhole, eachRegion, findListed, freeAllRegions } from './odp/regions.ts'
 import { serveRequest, serveWork } from './odp/requests.ts'
 import { runVerb } from './odp/verbs.ts'
 
@@ -33,7 +33,7 @@ export default defineDriver({
   close(dev, mirror) {
     if (dev.era === 'events') return // HMM unmaps what it has mapped
     dev.lock(mirror)
-    takeAway(dev, mirror, 0, LAST_VPN)
+    eachRegion(dev, mirror, 0, LAST_VPN, (region) => takeRegionAway(dev, mirror, region))
     dev.unlock(mirror)
   },
 

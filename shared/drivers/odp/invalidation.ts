@@ -16,6 +16,7 @@
  */
 import { type DeviceContext, EAGAIN, get, type Mirror, type NotifierRange, put, type WordAt } from '../../device/index.ts'
 import { unmapPages } from './pages.ts'
+import { type Region, regionLast, regionStart } from './region.ts'
 import { buryIfSpent, eachRegion } from './regions.ts'
 import { WORK } from './work.ts'
 
@@ -37,15 +38,19 @@ export function lockForChange(dev: DeviceContext, mirror: Mirror, blockable: boo
 export function invalidateOnce(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): boolean {
   if (!lockForChange(dev, mirror, dev.blockable(range))) return false
   dev.setSeq(mirror, seq)
-  takeAway(dev, mirror, dev.start(range), dev.last(range))
+  dev.unmap(mirror, dev.start(range), dev.last(range))
+  unmapAll(dev, mirror, dev.start(range), dev.last(range))
   dev.unlock(mirror)
   return true
 }
 
-/** On return the device reaches none of pages [start, last], and nothing of them is mapped. Update lock held. */
-export function takeAway(dev: DeviceContext, mirror: Mirror, start: number, last: number): void {
+/** On return the device reaches no page of a region, and nothing of it is mapped. Update lock held; callbacks are still to come. */
+export function takeRegionAway(dev: DeviceContext, mirror: Mirror, region: Region): void {
+  const start = regionStart(dev, region)
+  const last = regionLast(dev, region)
+  if (dev.era === 'events') return dev.discard(mirror, start, last)
   dev.unmap(mirror, start, last)
-  unmapAll(dev, mirror, start, last)
+  unmapPages(dev, region, start, last)
 }
 
 /** Unmaps pages that the device has stopped using, region by region. Update lock held. */

@@ -176,8 +176,9 @@ export function regionAddUsers(dev: DeviceContext, region: Region, by: number): 
   if (parent !== 0) dev.add(parent + USERS, by)
 }
 
-/** Is it a child that nobody uses and that has no pages? Update lock held. */
+/** Is it a child that nobody uses and that has no pages? Without a list nobody can say, and it stays. Update lock held. */
 export function isSpent(dev: DeviceContext, region: Region): boolean {
+  if (regionList(dev, region) === 0) return false
   return get(dev.task, region + KIND) === CHILD && regionMapped(dev, region) === 0 && regionUsers(dev, region) === 0
 }
 

@@ -1,6 +1,7 @@
 /**
  * The regions of a mirror. Either user space registered some, or, while it never did, there is the implicit one with its children,
- * which are made where the device faults and go when they have no pages left. Regions do not overlap: an access of the device names
+ * which are made where the device faults and go when they have no pages left (in era events HMM alone knows when that is, and they
+ * stay as long as it). Regions do not overlap: an access of the device names
  * a page, and no key.
  *
  *   words of the mirror, behind those of odp/pages.ts
@@ -96,7 +97,7 @@ export function findRegion(dev: DeviceContext, mirror: Mirror, vpn: number): Reg
 export function acquireRegion(dev: DeviceContext, mirror: Mirror, vpn: number): Region {
   let region = findRegion(dev, mirror, vpn)
   if (region === NO_REGION) return NO_REGION
-  if (isWhole(dev, region) && dev.era !== 'events') {
+  if (isWhole(dev, region)) {
     region = createChild(dev, mirror, region, vpn)
     if (region === NO_REGION) return NO_MEMORY
     link(dev, mirror, region)

@@ -41,13 +41,13 @@ import {
   type Mirror,
 } from '../../device/index.ts'
 import { ASK, type Ask, WINDOW_PAGES } from './format.ts'
-import { takeAway } from './invalidation.ts'
+import { takeRegionAway } from './invalidation.ts'
 import { bringIn, createFilling, freeFilling, type Request } from './pages.ts'
 import {
   condemn,
   createRegion,
   freeRegion,
-  isLive,
+  isWhole,
   MAX_REGION_PAGES,
   NO_REGION,
   type Region,
@@ -119,21 +119,16 @@ function deregister(dev: DeviceContext, mirror: Mirror, start: number, pages: nu
 /** Ends a region that the caller has condemned, with its children. No lock held; may sleep. */
 function destroy(dev: DeviceContext, mirror: Mirror, region: Region): void {
   awaitUsers(dev, mirror, region)
-  const dead: Region[] = []
+  const dead: Region[] = [region]
   dev.lock(mirror)
-  const start = regionStart(dev, region)
-  const last = regionLast(dev, region)
-  if (dev.era === 'events') dev.discard(mirror, start, last)
-  else takeAway(dev, mirror, start, last)
-  eachRegion(dev, mirror, start, last, (one) => {
-    if (isLive(dev, one)) return // none that is live overlaps this one
-    unlinkRegion(dev, mirror, one)
-    dead.push(one)
-  })
-  if (!dead.includes(region)) {
-    unlinkRegion(dev, mirror, region)
-    dead.push(region)
-  }
+  if (!isWhole(dev, region)) takeRegionAway(dev, mirror, region)
+  else
+    eachRegion(dev, mirror, 0, LAST_VPN, (child) => {
+      takeRegionAway(dev, mirror, child)
+      unlinkRegion(dev, mirror, child)
+      dead.push(child)
+    })
+  unlinkRegion(dev, mirror, region)
   dev.unlock(mirror)
   for (const one of dead) freeRegion(dev, one)
 }
