@@ -11,7 +11,7 @@ import { HUGE_AUDITED, HUGE_SWAP_PAGES, hugeKernel, setUpHuge, stepHuge } from '
 import { MIGRATE_AUDITED, MIGRATE_DEVICE_PAGES, MIGRATE_EXPENDABLE, migrateKernel, setUpMigrate, stepMigrate } from './migrate.ts'
 import { MIXED_AUDITED, MIXED_EXPENDABLE, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
 import type { Span } from './reclaim.ts'
-import { REGIONS_AUDITED, regionsKernel, setUpRegions, stepRegions } from './regions.ts'
+import { REGIONS_AUDITED, REGIONS_EXPENDABLE, regionsKernel, setUpRegions, stepRegions } from './regions.ts'
 import { setUpTrace, stepTrace, TRACE_AUDITED, traceKernel } from './trace.ts'
 
 export interface Workload {
@@ -68,6 +68,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   regions: {
     summary: 'cpus register, prefetch and deregister memory regions (--devices odp*2), under munmap, mprotect, madvise and fork',
     audited: REGIONS_AUDITED,
+    expendable: REGIONS_EXPENDABLE,
     setUp: setUpRegions,
     step: stepRegions,
     kernel: regionsKernel,

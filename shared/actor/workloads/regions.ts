@@ -22,6 +22,7 @@ import { HmmError } from '../../seam/error.ts'
 import { nap } from '../../seam/park.ts'
 import type { Task } from '../../seam/task.ts'
 import { beginOp, endOp, OPERATION, SLOT_PAGES } from '../../seam/trace.ts'
+import type { Span } from './reclaim.ts'
 import {
   addTo,
   advise,
@@ -46,6 +47,9 @@ const BLOCKS = PAGES / BLOCK_PAGES
 
 /** Areas whose sums are audited. */
 export const REGIONS_AUDITED: readonly AuditedArea[] = [{ vpn: A, pages: PAGES, first: 0, word: SUM_WORD, shared: false }]
+
+/** Spans whose content may be lost. */
+export const REGIONS_EXPENDABLE: readonly Span[] = [{ vpn: B, pages: PAGES }]
 
 const MAX_SPAN = 8
 const ACCESSES = 64

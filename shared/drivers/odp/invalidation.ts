@@ -48,9 +48,11 @@ export function invalidateOnce(dev: DeviceContext, mirror: Mirror, range: Notifi
 export function takeRegionAway(dev: DeviceContext, mirror: Mirror, region: Region): void {
   const start = regionStart(dev, region)
   const last = regionLast(dev, region)
-  if (dev.era === 'events') return dev.discard(mirror, start, last)
-  dev.unmap(mirror, start, last)
-  unmapPages(dev, region, start, last)
+  if (dev.era === 'events') dev.discard(mirror, start, last)
+  else {
+    dev.unmap(mirror, start, last)
+    unmapPages(dev, region, start, last)
+  }
 }
 
 /** Unmaps pages that the device has stopped using, region by region. Update lock held. */
