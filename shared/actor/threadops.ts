@@ -5,7 +5,7 @@
  */
 import { deviceAccess } from '../device/contexts.ts'
 import { deviceValue, TOUCH } from '../device/engine.ts'
-import { errnoName } from '../memory/errno.ts'
+import { EFAULT, errnoName } from '../memory/errno.ts'
 import { ACCESS, accessValue, userAdd, userLoad, userStore } from '../mm/access.ts'
 import { NO_MM } from '../notifier/mmhead.ts'
 import { HmmError } from '../seam/error.ts'
@@ -98,7 +98,7 @@ function engineOp(
 ): string {
   beginOp(task, OPERATION[op], vpn, pages, device)
   const values: string[] = []
-  let status = 0
+  let status = instance < 0 ? -EFAULT : 0 // the device was closed before the thread began
   for (let i = 0; i < pages && status === 0; i++) {
     status = deviceAccess(task, device, instance, vpn + i, 0, TOUCHES[op], op === 'dwrite' ? (low + i) | 0 : low)
     if (status === 0 && op === 'dread') values.push(String(deviceValue() >>> 0))
