@@ -112,6 +112,28 @@ export const MEETINGS: readonly Meeting[] = [
     expect: ['a is ok values=7 or ok values=12', 'final load A 0 is 14'],
   },
   {
+    question: 'fork, and the end of the child',
+    setup: ONE_PAGE,
+    threads: ['thread cpu0 cpu', 'f: fork', 'e: exit 1', 'thread nic dev 0', 'dadd 0 A 0 1 2', 'dadd 0 A 0 1 3'],
+    expect: ['f is ok P1', 'e is ok', 'final load A 0 is 12'],
+  },
+  {
+    question: 'close and open: what it had mapped is unmapped, what it wrote is there, and regions are gone',
+    setup: [...TWO_PAGES, 'reg_mr 0 A 0 1 rw'],
+    threads: [
+      'thread cpu0 cpu',
+      'c: close 0',
+      'o: open 0',
+      'madvise A 0 1 pageout',
+      'l: load A 0',
+      'thread nic dev 0',
+      'a: dwrite 0 A 0 1 9',
+      'after o',
+      'dread 0 A 1 1',
+    ],
+    expect: ['c is ok', 'o is ok', 'outcome a=ok l=9', 'outcome a=ok l=7', 'outcome a=EFAULT l=7'],
+  },
+  {
     question: 'two adapters and a munmap of their page',
     devices: 2,
     setup: ONE_PAGE,
