@@ -24,6 +24,7 @@
 import { type Dead, deferFreeAll } from '../frame/deferred.ts'
 import { EINVAL } from '../memory/errno.ts'
 import type { WordAt } from '../memory/words.ts'
+import { WALKED } from '../seam/actors.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
@@ -101,6 +102,7 @@ export class MirrorIterator {
       if (!missing) return this.found(at, next)
       // Skip exactly the span of the missing entry: anything longer would jump over populated directories.
       at = entryLast(this.table.geometry, at, this.depth) + 1
+      this.task.words[this.task.record + WALKED] = at | 0
     }
     this.vpn = next
     this.next = next

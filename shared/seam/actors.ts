@@ -66,6 +66,9 @@ export const CUR_MM = 49
 /** Nesting depth and epoch of its rcu read section; 0 = quiescent (sync/rcu.ts). */
 export const RCU = 50
 
+/** Where a long walk of this actor is: nothing reads it, but its states differ from step to step (check/lasso.ts). */
+export const WALKED = 51
+
 export const HELD_COUNT = 64
 export const HELD = 65
 export const HELD_MAX = 22

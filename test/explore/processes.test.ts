@@ -99,6 +99,24 @@ for (const { question, devices, setup, threads, expect } of CASES) {
   })
 }
 
+t.test('closing a device walks its whole table, which is long and no livelock', async (t) => {
+  const text = [
+    'scenario close',
+    'era events',
+    'device 0 svm',
+    'setup',
+    '  mmap A 1 rw private',
+    'thread user cpu',
+    '  c: close 0',
+    'thread gpu dev 0',
+    '  dread 0 A 0 1',
+    'expect',
+    '  c is ok',
+  ].join('\n')
+  const result = await explore({ scenario: parseConcurrent('close.scn', text), schedules: 30, jobs: 1 })
+  t.equal(result.violation?.message, undefined)
+})
+
 for (const [lines, message] of [
   [['thread a cpu proc 4', '  load A 0'], /^s.scn:2: a process has a number from 0 to 3, not 4/],
   [['thread a cpu', '  exit 0'], /^s.scn:3: process 0 has a thread/],
