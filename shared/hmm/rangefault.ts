@@ -41,8 +41,11 @@ import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts
 import { findVma, NO_VMA, VM_DEVICE_MEMORY, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { mmapSem } from '../notifier/mmhead.ts'
 import { atomicLoad } from '../seam/atomics.ts'
+import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
+import { pageName } from '../seam/trace.ts'
+import { violation } from '../seam/violation.ts'
 import { assertHeld } from '../sync/held.ts'
 import { Encoding, pfnHigh, pfnLow } from './encoding.ts'
 import { protocolOf } from './protocol.ts'
@@ -131,7 +134,26 @@ class Walker {
       if (result === DROPPED) return MMAP_SEM_DROPPED
       if (result !== 0) return result
     }
-    return protocol.fillEnds(task, range) ? last - first + 1 : -EBUSY
+    if (!protocol.fillEnds(task, range)) return -EBUSY
+    if (task.checked && faulting) this.assertMet(first, last)
+    return last - first + 1
+  }
+
+  /** A fault that succeeds has brought every page that all are asked for, with the rights that are asked for. */
+  private assertMet(first: number, last: number): void {
+    const { task, encoding } = this
+    if (!encoding.wantsPage(this.defaultLow, this.defaultHigh)) return
+    // A page in the asking device's own memory is there with the rights it has: no CPU fault could give it more.
+    const write = this.owner === 0 && encoding.hasWrite(this.defaultLow, this.defaultHigh)
+    for (let vpn = first; vpn <= last; vpn++) {
+      const pfn = rangePfnAt(task, this.range, vpn - first)
+      const low = get(task, pfn)
+      const high = get(task, pfn + 1)
+      if (encoding.hasPage(low, high) && (!write || encoding.hasWrite(low, high))) continue
+      violation(task, 'CON', `a fault of a range succeeded, and ${pageName(vpn)} is not there${write ? ' for writing' : ''}`, {
+        page: vpn,
+      })
+    }
   }
 
   /** Fills up to the end of the area at `this.at`, or up to the first page that needed a fault. 0 or an error. */

@@ -25,6 +25,7 @@ export const RACE_IDS = [
   'dir-freed-before-grace',
   'pte-dirty-lost-in-migration',
   'exclusive-entry-without-ref',
+  'swapped-page-reported-as-ok',
 ] as const
 
 /** The race of that id. Throws HMM_ERR_USAGE with the ids there are. */

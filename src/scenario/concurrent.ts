@@ -298,8 +298,8 @@ class ConcurrentParser {
   private checkEnds(thread: OpenThread): void {
     for (const { line, op } of thread.lines) {
       const place = new Place(this.file, line)
-      if (op.op === 'exit' && this.threads.some(({ process }) => process === op.process))
-        place.fail(`process ${op.process} has a thread: it lives until the thread is done`)
+      if (op.op === 'exit' && this.threads.some(({ on, process }) => on === 'cpu' && process === op.process))
+        place.fail(`process ${op.process} has a cpu thread: it lives until the thread is done`)
       if (op.op !== 'close') continue
       const others = this.threads.filter((one) => one !== thread && one.on === 'cpu' && one.process === thread.process)
       if (others.some(({ lines }) => lines.some((one) => 'device' in one.op && one.op.device === op.device)))

@@ -119,7 +119,7 @@ t.test('closing a device walks its whole table, which is long and no livelock', 
 
 for (const [lines, message] of [
   [['thread a cpu proc 4', '  load A 0'], /^s.scn:2: a process has a number from 0 to 3, not 4/],
-  [['thread a cpu', '  exit 0'], /^s.scn:3: process 0 has a thread/],
+  [['thread a cpu', '  exit 0'], /^s.scn:3: process 0 has a cpu thread/],
   [
     ['device 0 svm', 'thread a cpu', '  close 0', 'thread b cpu', '  snapshot 0 A 0 1'],
     /^s.scn:4: device 0 is closed here, and another thread of the process has commands for it/,
