@@ -6,26 +6,17 @@
  *   two passes   lock, setSeq, entries gone, flush begun; unlock     then, for each: flush over; lock, unmapped; unlock
  *
  * Between the passes the device may still use what is mapped, so unmapping has to wait. Nothing is mapped anew meanwhile: the
- * sequence keeps every fault away until the invalidation is over. What the second pass has to know lies in one of the device's
- * SLOTS; whoever finds none free does all in its first pass, and loses the overlap, not the promise.
- *
- *   slot, 4 words of the device   MIRROR (0: free; claimed by compare-and-exchange) · START · LAST · TICKET: the claimer's
+ * sequence keeps every fault away until the invalidation is over. What the second pass has to know it leaves in dev.passes; whoever
+ * gets no token there does all in its first pass, and loses the overlap, not the promise.
  *
  * Unmapping may sleep in the kernel, so in the eras since 5.5 a change that may not block is refused (7.3); in those before it is
  * served if the lock is free (5.2).
  */
-import { type DeviceContext, EAGAIN, get, type Mirror, type NotifierRange, put, type WordAt } from '../../device/index.ts'
+import { type DeviceContext, EAGAIN, type Mirror, type NotifierRange } from '../../device/index.ts'
 import { unmapPages } from './pages.ts'
 import { type Region, regionLast, regionStart } from './region.ts'
 import { buryIfSpent, eachRegion } from './regions.ts'
 import { WORK } from './work.ts'
-
-const SLOT_WORDS = 4
-const SLOTS = 16
-const MIRROR = 0
-const START = 1
-const LAST = 2
-const TICKET = 3
 
 /** Takes the update lock for a change; false: it may not block, and is refused. */
 export function lockForChange(dev: DeviceContext, mirror: Mirror, blockable: boolean): boolean {
@@ -73,36 +64,21 @@ export function invalidateFirst(dev: DeviceContext, mirror: Mirror, range: Notif
   const last = dev.last(range)
   dev.setSeq(mirror, seq)
   const ticket = dev.startUnmap(mirror, start, last)
-  const slot = ticket === 0 ? -1 : claimSlot(dev, mirror)
-  if (slot >= 0) {
-    put(dev.task, slotAt(dev, slot) + START, start | 0)
-    put(dev.task, slotAt(dev, slot) + LAST, last | 0)
-    put(dev.task, slotAt(dev, slot) + TICKET, ticket)
-  } else {
+  const token = ticket === 0 ? 0 : dev.passes.claim({ mirror, start, last, note: ticket })
+  if (token === 0) {
     if (ticket !== 0) dev.finishFlush(ticket)
     unmapAll(dev, mirror, start, last)
   }
   dev.unlock(mirror)
-  return slot + 1
+  return token
 }
 
 /** The second pass for what the first one answered. The mirror is there still: its subscription ends after the invalidation. */
 export function invalidateSecond(dev: DeviceContext, token: number): void {
-  const at = slotAt(dev, token - 1)
-  const mirror = dev.load(at + MIRROR) as Mirror
-  dev.finishFlush(get(dev.task, at + TICKET))
+  const { mirror, start, last, note } = dev.passes.read(token)
+  dev.finishFlush(note)
   dev.lock(mirror)
-  unmapAll(dev, mirror, get(dev.task, at + START) >>> 0, get(dev.task, at + LAST) >>> 0)
+  unmapAll(dev, mirror, start, last)
   dev.unlock(mirror)
-  dev.store(at + MIRROR, 0)
-}
-
-/** A slot that was free, or -1. */
-function claimSlot(dev: DeviceContext, mirror: Mirror): number {
-  for (let slot = 0; slot < SLOTS; slot++) if (dev.cas(slotAt(dev, slot) + MIRROR, 0, mirror) === 0) return slot
-  return -1
-}
-
-function slotAt(dev: DeviceContext, slot: number): WordAt {
-  return dev.word(slot * SLOT_WORDS)
+  dev.passes.drop(token)
 }
