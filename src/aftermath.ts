@@ -20,8 +20,17 @@ export interface Aftermath {
   readonly device: number
 }
 
-/** The scenario of a find on a page, or null for one that is about none. `setup` maps what the workload maps. */
-export function aftermath(task: Task, violation: Violation, cpus: number, setup: readonly string[]): Aftermath | null {
+/**
+ * The scenario of a find on a page, or null for one that is about none. `setup` maps what the workload maps; `settings` are those of its
+ * device.
+ */
+export function aftermath(
+  task: Task,
+  violation: Violation,
+  cpus: number,
+  setup: readonly string[],
+  settings = '',
+): Aftermath | null {
   const { page } = violation
   if (page === undefined || setup.length === 0) return null
   const device = violation.device ?? 0
@@ -34,7 +43,7 @@ export function aftermath(task: Task, violation: Violation, cpus: number, setup:
       `scenario after-${violation.oracle.toLowerCase()}`,
       `# ${violation.oracle} under load: ${violation.message}`,
       ...said,
-      'device 0 svm',
+      `device 0 svm${settings}`,
       'setup',
       ...setup.map((line) => `  ${line}`),
       `  store ${at} 1`,

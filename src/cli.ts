@@ -59,6 +59,13 @@ async function main(): Promise<number> {
     .option('--cpus <n>', 'CPU threads', whole('the number of cpus', 1, 16), 2)
     .option('--devices <list>', 'families or driver modules, one per device: svm*2,./my-driver.js', 'svm*2')
     .option(
+      '--device-memory <pages>',
+      "pages of each device's own memory (default: what the workload says)",
+      whole('device memory', 0, 2 ** 18),
+    )
+    .option('--policy <policy>', 'where pages of svm devices with memory go: system, first-touch, threshold, or a module')
+    .option('--copy-failures <p>', "probability that a copy of a device's copy engine fails", number('copy failures', 0, 1), 0)
+    .option(
       '--duration <seconds>',
       'time under load (default: 10; with --trace, until it ends)',
       number('a duration', 0, 86400, true),

@@ -31,6 +31,10 @@ export interface DeviceOptions {
   readonly driver: string
   /** Pages of memory of its own. Default 0. */
   readonly memoryPages?: number
+  /** Share of its copy engine's copies that fail, 0 to 1. Default 0. */
+  readonly copyFailures?: number
+  /** What its driver goes by: a name that it knows, or the URL of a module (docs/svm.md). Default: the driver's own choice. */
+  readonly policy?: string
 }
 
 /** How to boot a machine. Everything has a default that suits a laptop. */
@@ -144,14 +148,16 @@ export class Machine {
 
   /** Boots a machine and returns when every worker is ready. Throws HmmError; then nothing is left running. */
   static async boot(options: BootOptions = {}): Promise<Machine> {
-    const devices = (options.drivers ?? []).map((one) => (typeof one === 'string' ? { driver: one } : one))
+    const devices = (options.drivers ?? []).map((one): DeviceOptions => (typeof one === 'string' ? { driver: one } : one))
     const drivers = devices.map(({ driver }) => driver)
+    const policies = devices.map(({ policy }) => policy)
     const config: MachineConfig = {
       cpus: options.cpus ?? 2,
       notifiers: options.notify === 'inline' ? 0 : (options.notifiers ?? 1),
       devices: devices.length,
       engines: options.engines ?? devices.length,
-      deviceFrames: devices.map((device: DeviceOptions) => device.memoryPages ?? 0),
+      deviceFrames: devices.map((device) => device.memoryPages ?? 0),
+      deviceCopyFailures: devices.map((device) => device.copyFailures ?? 0),
       reclaimers: options.reclaimers ?? 0,
       ...(options.systemPages === undefined ? {} : { systemFrames: options.systemPages }),
       swapFrames: options.swapPages ?? 0,
@@ -173,7 +179,7 @@ export class Machine {
       .map(({ kind, index }) => startActor(kind, index, options))
     const machine = new Machine(config, task, actors, booted)
     try {
-      const threads = await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers })))
+      const threads = await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers, policies })))
       if (options.core !== undefined) await keepOnCore(threads, options.core)
     } catch (error) {
       await machine.close()

@@ -149,8 +149,8 @@ function shardList(parts: readonly number[]): string {
 
 function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
   const [{ document: first, file: firstFile }] = given as [Given<StressDocument>]
-  const load = ({ profile, trace, era, mirror_reclaim, cpus, devices }: StressDocument) =>
-    JSON.stringify({ profile, ...sameTrace(trace), era, mirror_reclaim, cpus, devices })
+  const load = ({ profile, trace, era, mirror_reclaim, cpus, devices, device_memory, policy }: StressDocument) =>
+    JSON.stringify({ profile, ...sameTrace(trace), era, mirror_reclaim, cpus, devices, device_memory, policy })
   const holders = new Map<string, string>()
   for (const { file, document: one } of given) {
     if (load(one) !== load(first))
@@ -177,6 +177,12 @@ function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
       longest_retry_chain: Math.max(...documents.map((one) => one.longest_retry_chain)),
       invalidations: sum((one) => one.invalidations),
       migrations: sum((one) => one.migrations),
+      prefetched: sum((one) => one.prefetched),
+      evictions: sum((one) => one.evictions),
+      throttled: sum((one) => one.throttled),
+      pinned: sum((one) => one.pinned),
+      exclusives: sum((one) => one.exclusives),
+      failed_copies: sum((one) => one.failed_copies),
       second_passes: sum((one) => one.second_passes),
       overlapped_passes: sum((one) => one.overlapped_passes),
       mirror_directories: sum((one) => one.mirror_directories),

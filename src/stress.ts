@@ -4,7 +4,7 @@
 
 import type { MirrorReclaim } from '../shared/actor/machine.ts'
 import { closeAudit, isQuiet, runMm } from '../shared/actor/rendezvous.ts'
-import { TRACE_PROFILE, WORKLOADS, workloadNamed } from '../shared/actor/workloads/index.ts'
+import { TRACE_PROFILE, WORKLOADS, type Workload, workloadNamed } from '../shared/actor/workloads/index.ts'
 import { auditContract } from '../shared/check/contract.ts'
 import { auditDirty } from '../shared/check/dirty.ts'
 import { auditFrames, auditInventory, takeInventory } from '../shared/check/references.ts'
@@ -17,7 +17,7 @@ import { HISTOGRAM_NAMES, readHistogram, readStat, type StatName } from '../shar
 import { WIND_DOWN_AT } from '../shared/seam/superblock.ts'
 import type { Violation } from '../shared/seam/violation.ts'
 import { type Aftermath, aftermath } from './aftermath.ts'
-import { driverUrl } from './drivers.ts'
+import { driverUrl, policyTakers, policyUrl } from './drivers.ts'
 import { RunFailure } from './failure.ts'
 import { Machine } from './machine.ts'
 import { raceById } from './races/index.ts'
@@ -33,6 +33,12 @@ export interface StressOptions {
   readonly cpus?: number
   /** Device families or driver URLs, one per device. Default two of `svm`. */
   readonly devices?: readonly string[]
+  /** Pages of each device's own memory. Default: what the workload says. */
+  readonly deviceMemory?: number
+  /** Share of the copies of each device's copy engine that fail, 0 to 1. Default 0. */
+  readonly copyFailures?: number
+  /** What the drivers go by that take a policy: a name, or the URL or path of a module (docs/svm.md). Default: their own choice. */
+  readonly policy?: string
   /** Seconds under load. Default 10; of a trace, as long as it lasts. */
   readonly seconds?: number
   /** Probability of a spin of up to 20 us at each schedule point. Default 1/64. */
@@ -87,6 +93,9 @@ export interface StressResult {
   readonly seconds: number
   readonly cpus: number
   readonly devices: readonly string[]
+  /** Pages of each device's own memory, and what drivers were told to go by; empty: their own choice. */
+  readonly device_memory: number
+  readonly policy: string
   readonly operations: number
   readonly faults: number
   readonly retries: number
@@ -94,7 +103,17 @@ export interface StressResult {
   readonly retries_by_others: number
   readonly longest_retry_chain: number
   readonly invalidations: number
+  /** Pages that moved to a device or home; those that moved to a device with another one; those that went home to make room. */
   readonly migrations: number
+  readonly prefetched: number
+  readonly evictions: number
+  /** Faults on pages that are moved to and fro, which had to wait; pages that were left in system memory for it. */
+  readonly throttled: number
+  readonly pinned: number
+  /** Pages taken from all CPUs for an atomic access. */
+  readonly exclusives: number
+  /** Copies that a device's copy engine failed to make. */
+  readonly failed_copies: number
   /** Era two-pass: flushes that were begun in a first pass and waited for in a second; those that shared their invalidation. */
   readonly second_passes: number
   readonly overlapped_passes: number
@@ -147,11 +166,15 @@ async function onMachine(load: Load, options: StressOptions): Promise<StressResu
   const devices = options.devices ?? ['svm', 'svm']
   const reclaimers = options.reclaimers ?? 0
   const bug = options.bug === undefined ? null : await raceById(options.bug)
+  const policy = options.policy === undefined ? undefined : policyUrl(options.policy)
+  const takers = policy === undefined ? new Set<string>() : policyTakers(devices)
   const machine = await Machine.boot({
     cpus: options.cpus ?? 2,
     drivers: devices.map((name) => ({
       driver: bug?.driver?.family === name ? bug.driver.module : driverUrl(name),
-      memoryPages: workload?.devicePages ?? 0,
+      memoryPages: options.deviceMemory ?? workload?.devicePages ?? 0,
+      copyFailures: options.copyFailures ?? 0,
+      ...(policy !== undefined && takers.has(name) ? { policy } : {}),
     })),
     ...(bug?.edit === undefined ? {} : { edit: bug.edit }),
     noise: options.noise ?? DEFAULT_NOISE,
@@ -235,7 +258,8 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
   if (outcome.violations.length === 0) found.push(...auditInventory(task, before))
   const violations = [...outcome.violations, ...found]
   const [first] = violations
-  const after = first === undefined ? null : aftermath(task, first, config.cpus, workload?.maps ?? [])
+  const after =
+    first === undefined ? null : aftermath(task, first, config.cpus, workload?.maps ?? [], settingsOf(options, workload))
   return {
     profile,
     ...(feeder === null ? {} : { trace: feeder.result() }),
@@ -245,11 +269,24 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
     seconds: Math.round((ran === 0 ? (performance.now() - began) / 1000 : ran) * 1000) / 1000,
     cpus: config.cpus,
     devices,
+    device_memory: options.deviceMemory ?? workload?.devicePages ?? 0,
+    policy: options.policy ?? '',
     ...totals(machine),
     violations,
     ...(after === null ? {} : { aftermath: after }),
     interrupted,
   }
+}
+
+/** What a scenario says behind a device for it to be as in this load. */
+function settingsOf({ deviceMemory, policy, copyFailures }: StressOptions, workload: Workload | undefined): string {
+  const memory = deviceMemory ?? workload?.devicePages ?? 0
+  const settings = [
+    memory > 0 ? ` memory=${memory}` : '',
+    policy === undefined ? '' : ` policy=${policyUrl(policy)}`,
+    copyFailures === undefined || copyFailures === 0 ? '' : ` copy-failures=${copyFailures}`,
+  ]
+  return settings.join('')
 }
 
 function progress(machine: Machine, seconds: number): StressProgress {
@@ -281,6 +318,12 @@ function totals(machine: Machine) {
     longest_retry_chain: stat('longestRetryChain'),
     invalidations: stat('invalidations'),
     migrations: stat('migrations'),
+    prefetched: stat('prefetched'),
+    evictions: stat('evictions'),
+    throttled: stat('throttled'),
+    pinned: stat('pinned'),
+    exclusives: stat('exclusives'),
+    failed_copies: stat('failedCopies'),
     second_passes: stat('secondPasses'),
     overlapped_passes: stat('overlappedPasses'),
     mirror_directories: stat('mirrorDirectories'),

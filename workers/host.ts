@@ -40,7 +40,7 @@ async function bootTask(setup: ActorSetup): Promise<Task> {
   const task = new Task({ buffer: setup.buffer, actor: setup.actor, nowNs: hostNowNs })
   registerMm(task)
   for (const [device, url] of setup.drivers.entries()) {
-    registerDriver(task, device, asDriver(await load(url), url))
+    registerDriver(task, device, asDriver(await load(url), url), await loadPolicy(setup.policies?.[device]))
     assertOneCore(url)
   }
   installOracles(task)
@@ -72,13 +72,21 @@ function threadNumber(): { thread?: number } {
   }
 }
 
-async function load(url: string): Promise<unknown> {
+/** What a driver is to go by: a name, or the default export of a module, null if it has none. */
+async function loadPolicy(policy: string | undefined): Promise<unknown> {
+  if (policy === undefined || !policy.includes(':')) return policy
+  const exported = await load(policy, 'policy')
+  assertOneCore(policy)
+  return exported ?? null
+}
+
+async function load(url: string, what = 'driver'): Promise<unknown> {
   try {
     const module = (await import(url)) as { default?: unknown }
     return module.default
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
-    throw new HmmError('HMM_ERR_DRIVER', `the driver ${url} could not be loaded: ${text}`, { cause: error })
+    throw new HmmError('HMM_ERR_DRIVER', `the ${what} ${url} could not be loaded: ${text}`, { cause: error })
   }
 }
 

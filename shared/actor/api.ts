@@ -7,6 +7,8 @@ export interface ActorSetup {
   readonly actor: number
   /** Module URL of each device's driver, by device number. */
   readonly drivers: readonly string[]
+  /** What each device's driver goes by, by device number: a name, or the URL of a module whose default export it is. */
+  readonly policies?: readonly (string | undefined)[]
 }
 
 /** `thread`: the host's number of the worker's thread, where it has one to tell. */

@@ -7,6 +7,7 @@
  */
 
 import { LEDGER_WORDS, RENDEZVOUS_WORDS } from '../check/ledger.ts'
+import { setCopyFailures } from '../device/copyqueue.ts'
 import { createDevice, DEVICE_WORDS, MAX_DEVICES, NO_ENGINE } from '../device/record.ts'
 import { frameRegionWords, MAX_FRAMES } from '../frame/frames.ts'
 import { iommuWords } from '../frame/iommu.ts'
@@ -67,6 +68,8 @@ export interface MachineConfig {
   readonly systemFrames?: number
   /** Frames of each device's own memory; missing or 0: it has none. */
   readonly deviceFrames?: readonly number[]
+  /** Share of the copies of each device's copy engine that fail, 0 to 1. Default: none. */
+  readonly deviceCopyFailures?: readonly number[]
   /** Frames that swapped pages can take. Default 0: nothing is swapped. */
   readonly swapFrames?: number
   /** Bytes of the buffer: 256 KiB to 4 GiB. */
@@ -148,6 +151,7 @@ export function layMachine(
   for (let i = 0; i < config.devices; i++) {
     const engine = i < engines ? firstEngine + i : NO_ENGINE
     createDevice(task, i, { driver: i, engine, service: firstEngine + engines + i, zone: i + 1, ioPages: ioPagesOf(config) })
+    setCopyFailures(task, i, config.deviceCopyFailures?.[i] ?? 0)
   }
   if (config.feed === true) createFeed(task, feedConsumers(actors))
   return { buffer, task }
@@ -177,9 +181,11 @@ function checkConfig(config: MachineConfig): void {
               ? `a machine has 0 to ${MAX_RECLAIMERS} reclaimers, not ${config.reclaimers}`
               : !(config.noise >= 0 && config.noise <= 1)
                 ? `noise is a probability from 0 to 1, not ${config.noise}`
-                : !Number.isInteger(config.bytes) || config.bytes < MIN_BUFFER_BYTES || config.bytes > MAX_BUFFER_BYTES
-                  ? `a machine has 256 KiB to 4 GiB of memory, not ${config.bytes} bytes`
-                  : null
+                : config.deviceCopyFailures?.some((share) => !(share >= 0 && share <= 1)) === true
+                  ? `the share of copies that fail is a number from 0 to 1, not ${config.deviceCopyFailures.join(', ')}`
+                  : !Number.isInteger(config.bytes) || config.bytes < MIN_BUFFER_BYTES || config.bytes > MAX_BUFFER_BYTES
+                    ? `a machine has 256 KiB to 4 GiB of memory, not ${config.bytes} bytes`
+                    : null
   if (problem !== null) throw new HmmError('HMM_ERR_CONFIG', problem)
 }
 

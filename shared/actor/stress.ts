@@ -9,6 +9,7 @@ import { keepLedger } from '../check/sum.ts'
 import { attachDevice, detachDevice } from '../device/attach.ts'
 import { awaitCompletion, COMMAND, type Completion, ENGINE_KERNELS, freeCompletion, submitCommand } from '../device/command.ts'
 import { boundDriver } from '../device/registry.ts'
+import { serviceIsIdle } from '../device/service.ts'
 import { reapDeferred } from '../frame/deferred.ts'
 import { type Mirror, mirrorInstance } from '../hmm/mirror.ts'
 import { errnoName } from '../memory/errno.ts'
@@ -18,6 +19,7 @@ import { switchMm } from '../mm/shootdown.ts'
 import { mmGetNotZero, NO_MM } from '../notifier/mmhead.ts'
 import { assert, HmmError } from '../seam/error.ts'
 import { registerOp } from '../seam/optable.ts'
+import { nap } from '../seam/park.ts'
 import type { Task } from '../seam/task.ts'
 import { awaitRun, finishRun, isWindingDown, openRun, runMm, standStill } from './rendezvous.ts'
 import type { Workload } from './workloads/index.ts'
@@ -38,6 +40,9 @@ export function prepareWorkload(task: Task, workload: Workload): void {
   checkOrderOfAdds(task, () => runMm(task), workload.audited)
 }
 
+/** How long cpu 0 waits until it looks again whether a service has come to rest. */
+const SERVICE_NAP_NS = 200_000
+
 /** The part of cpu 0. */
 export function leadStress(task: Task, workload: Workload, shape: StressShape): void {
   const mm = createMm(task, 0)
@@ -55,6 +60,8 @@ export function leadStress(task: Task, workload: Workload, shape: StressShape): 
     awaitCompletion(task, kernel)
     freeCompletion(task, kernel)
   }
+  // A service may still be at faults that nobody waits for: what it changes now, the audit would find half done.
+  for (let device = 0; device < shape.devices; device++) while (!serviceIsIdle(task, device)) nap(task, SERVICE_NAP_NS)
   reapDeferred(task)
   standStill(task, shape.cpus + (shape.reclaimers ?? 0))
   switchMm(task, NO_MM)

@@ -8,7 +8,7 @@
 import { FRAME_DEVICE, type Frame, frameFlags, framePins } from '../frame/frames.ts'
 import { type Mirror, mirrorMm } from '../hmm/mirror.ts'
 import { cpuEntry } from '../mm/cpuentry.ts'
-import { isMigrationEntry, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
+import { isExclusive, isMigrationEntry, PTE_KIND, pteFrame, pteKind, ptePresent, pteWritable } from '../mm/pte.ts'
 import { isWindowOpen } from '../notifier/windows.ts'
 import { listen } from '../seam/probe.ts'
 import { ACTOR_COUNT_AT } from '../seam/superblock.ts'
@@ -42,6 +42,7 @@ function mayWrite(task: Task, entry: number, frame: Frame): boolean {
   if (framePins(task, frame) > 0) return true // pinned for writing once: no change of the address space takes that back
   if (!pteWritable(entry)) return false
   if (ptePresent(entry) || pteKind(entry) === PTE_KIND.devicePrivate) return true
+  if (isExclusive(entry)) return pteFrame(entry) === frame // taken from all CPUs for just this
   const own = (frameFlags(task, frame) & FRAME_DEVICE) !== 0
   return own && isMigrationEntry(entry) && pteFrame(entry) === frame
 }

@@ -32,8 +32,10 @@ import {
   mirrorRestrict,
 } from '../hmm/mirrortable.ts'
 import { hmmMirrorRangeDiscard, mirrorPublish, mirrorWithdraw } from '../hmm/mirrorupdate.ts'
+import { blockNotesOf, forgetNotes, notesOf } from '../hmm/pagenotes.ts'
 import { protocolOf } from '../hmm/protocol.ts'
 import { PAGE_WORDS, type WordAt } from '../memory/words.ts'
+import { LAST_VPN } from '../mm/vma.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
 import { type NotifierRange, rangeBlockable, rangeEvent, rangeLast, rangeOwner, rangeStart } from '../notifier/windows.ts'
 import { atomicAdd, atomicCas, atomicLoad, atomicStore } from '../seam/atomics.ts'
@@ -58,12 +60,15 @@ import { deviceLeave } from './registration.ts'
 export class DeviceContext extends RangeContext {
   /** Records of the driver's own. */
   readonly records: DriverRecords
+  /** What the machine was booted with for the driver to go by: a name, or what a module exports. Undefined: the driver's own choice. */
+  readonly policy: unknown
   private readonly driver: Driver
 
-  constructor(task: Task, device: number, driver: Driver) {
+  constructor(task: Task, device: number, driver: Driver, policy?: unknown) {
     super(task, device)
     this.records = new DriverRecords(task)
     this.driver = driver
+    this.policy = policy
   }
 
   /* ---- words of the driver's own ---- */
@@ -76,6 +81,24 @@ export class DeviceContext extends RangeContext {
   /** Word index of the driver's word `index` in a mirror. */
   mirrorWord(mirror: Mirror, index: number): WordAt {
     return mirrorWord(mirror, index)
+  }
+
+  /**
+   * Word index of two words of the driver's own about page `vpn`, zero at first. 0 when memory is out, or nothing was noted nearby
+   * and `make` is false: then nothing is allocated, as in a callback. Update lock held, for as long as the words are used.
+   */
+  pageNotes(mirror: Mirror, vpn: number, make: boolean): WordAt {
+    return notesOf(this.task, mirror, vpn, make)
+  }
+
+  /** As pageNotes, two words about the 2 MiB of page `vpn`, which has notes. */
+  blockNotes(mirror: Mirror, vpn: number): WordAt {
+    return blockNotesOf(this.task, mirror, vpn)
+  }
+
+  /** Forgets what was noted about pages in [start, last], as far as that is whole 2 MiB. A driver that notes does so in detach. Update lock held. */
+  forgetNotes(mirror: Mirror, start = 0, last = LAST_VPN): void {
+    forgetNotes(this.task, mirror, start, last)
   }
 
   load(at: WordAt): number {

@@ -20,6 +20,7 @@ import { tick } from '../seam/point.ts'
 import { countStat, HISTOGRAM, maxStat, recordLatency, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { announceOp, OPERATION } from '../seam/trace.ts'
+import { runCopies, setRunning } from './copyqueue.ts'
 import { NO_TRANSLATION, TOUCH, tryAccess } from './engine.ts'
 import { awaitReplay, DEVICE_ACCESS, noteReplay, raiseFault } from './faultbuffer.ts'
 import { CONTEXTS, contextAt } from './record.ts'
@@ -75,12 +76,14 @@ export function runContexts(
 ): number {
   let refused = 0
   let pending = count
+  setRunning(task, device, true)
   while (pending > 0) {
     tick(task)
     const noted = noteReplay(task, device)
     for (let context = 0; context < count; context++) {
       const at = contextAt(task, device, context)
       if (get(task, at + STATE) !== READY) continue
+      runCopies(task, device)
       const status = step(task, device, instance, context, at)
       if (status === NO_TRANSLATION) continue
       put(task, at + STATE, IDLE)
@@ -90,6 +93,7 @@ export function runContexts(
     }
     if (pending > 0) awaitReplay(task, device, noted)
   }
+  setRunning(task, device, false)
   return refused
 }
 

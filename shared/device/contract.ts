@@ -122,7 +122,10 @@ export interface Driver {
   copyFromDevice?(dev: DeviceContext, mirror: Mirror | 0, event: HmmEvent, src: Int32Array, dst: Int32Array): number
   /** Eras range-valid and events: the mirror ends, for whatever reason; called once, before detach. Nothing of it may be used afterwards. */
   release?(dev: DeviceContext, mirror: Mirror): void
-  /** Serves one fault. 0: replay, the access is tried again. Negative errno: the command ends with it. */
+  /**
+   * Serves one fault. 0: replay, the access is tried again. Negative errno: the command ends with it. Positive: nothing was done, and
+   * the page is best left alone for that many ns; with nothing else to serve, the replay comes only then.
+   */
   serviceFault?(dev: DeviceContext, mirror: Mirror, fault: DeviceFault): number
   /**
    * A CPU touched page `vpn` of `vma`, which is in this device's memory, in `frame`: bring it to system memory, with a migration
@@ -130,6 +133,11 @@ export interface Driver {
    * Runs on whoever touched it, with mmap_sem held for reading and the frame locked.
    */
   migrateToRam?(dev: DeviceContext, vma: Vma, vpn: number, frame: Frame): number
+  /**
+   * What is wrong with a policy that the machine is booted with for this device (dev.policy), as one clause; null: nothing. A driver
+   * without it takes none, and is not booted with one.
+   */
+  policyProblem?(policy: unknown): string | null
   /** An item that the driver queued with dev.queueWork. */
   work?(dev: DeviceContext, item: WorkItem): void
   /** A command from user space. `mirror` is the caller's; it is attached before the first command. */

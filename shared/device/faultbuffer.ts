@@ -25,6 +25,7 @@ import { park, WAIT, wake } from '../seam/park.ts'
 import { get, put } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { ringPublish, ringReserve } from '../sync/ring.ts'
+import { runCopies } from './copyqueue.ts'
 import { deviceEngine, faultRing, replayAt, stampAt } from './record.ts'
 
 /** Kinds of device access, by intrusiveness. */
@@ -56,9 +57,12 @@ export function raiseFault(task: Task, device: number, instance: number, vpn: nu
   ringPublish(task, ring)
 }
 
-/** Returns once faults were replayed since `noted`. Engine only. */
+/** Returns once faults were replayed since `noted`. Meanwhile it copies what the service wants copied. Engine only. */
 export function awaitReplay(task: Task, device: number, noted: number): void {
-  while (atomicLoad(task, replayAt(task, device)) === noted) park(task, WAIT.replay, replayAt(task, device))
+  while (atomicLoad(task, replayAt(task, device)) === noted) {
+    runCopies(task, device)
+    park(task, WAIT.replay, replayAt(task, device))
+  }
 }
 
 export function faultInstance(task: Task, entry: WordAt): number {

@@ -13,8 +13,8 @@
  *
  * mmap_sem is held for reading from migration() to finalize(); the mirror's update lock must not be, except where said.
  */
-import { type Frame, frameClear, frameCopy, frameGenerationQuiet, frameTryLock, frameUnlock, NO_FRAME } from '../frame/frames.ts'
-import { frameAlloc, framePut, SYSTEM_ZONE, zoneFrames } from '../frame/zones.ts'
+import { type Frame, frameClear, frameCopy, frameGenerationQuiet, frameRefs, frameUnlock, frameZone } from '../frame/frames.ts'
+import { frameAllocLocked, framePut, freeFrames, SYSTEM_ZONE, zoneFrames } from '../frame/zones.ts'
 import type { MirrorIterator } from '../hmm/iterator.ts'
 import {
   MIGRATE_MIGRATE,
@@ -32,19 +32,49 @@ import {
 import type { Mirror } from '../hmm/mirror.ts'
 import { MIRROR_WRITE, mirrorPteFromDevice, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
 import { mirrorFill } from '../hmm/mirrortable.ts'
+import { cpuEntry } from '../mm/cpuentry.ts'
+import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
 import { type ExclusivePages, makeDeviceExclusive, releaseExclusive } from '../mm/takeexclusive.ts'
-import { findVma, NO_VMA, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaMm, vmaStart } from '../mm/vma.ts'
+import {
+  findVma,
+  NO_VMA,
+  VM_HUGETLB,
+  VM_READ,
+  VM_WRITE,
+  type Vma,
+  vmaFlags,
+  vmaIsAnonymous,
+  vmaLast,
+  vmaMm,
+  vmaStart,
+} from '../mm/vma.ts'
 import type { Mm } from '../notifier/mmhead.ts'
 import { countStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
-import { deviceZone } from './record.ts'
+import { type Copy, copyByDevice } from './copyqueue.ts'
+import { COPIES, deviceZone } from './record.ts'
+import { beginUseList, freshFrom, noteUse, usedAfter } from './uselist.ts'
 
 /** An area as drivers see it. */
 export interface Area {
   readonly vma: Vma
+  readonly first: number
   /** Last page, inclusive. */
   readonly last: number
   readonly readable: boolean
+  readonly writable: boolean
+  /** Its pages can move to a device's memory: private memory, in pages that are not of hugetlb. */
+  readonly movable: boolean
+}
+
+/** Where a page is: nowhere yet; in system memory; in this device's own memory; somewhere a CPU's touch would bring it home from. */
+export const PLACE = { none: 0, system: 1, own: 2, away: 3 } as const
+
+/** Where a page is, and in which frame if a frame of system memory or of this device is it. */
+export interface Place {
+  /** A PLACE value. */
+  readonly place: number
+  readonly frame: Frame | -1
   readonly writable: boolean
 }
 
@@ -68,7 +98,24 @@ export class DeviceMemory {
     const vma = findVma(this.task, mm, vpn)
     if (vma === NO_VMA || vmaStart(this.task, vma) > vpn) return null
     const flags = vmaFlags(this.task, vma)
-    return { vma, last: vmaLast(this.task, vma), readable: (flags & VM_READ) !== 0, writable: (flags & VM_WRITE) !== 0 }
+    return {
+      vma,
+      first: vmaStart(this.task, vma),
+      last: vmaLast(this.task, vma),
+      readable: (flags & VM_READ) !== 0,
+      writable: (flags & VM_WRITE) !== 0,
+      movable: vmaIsAnonymous(this.task, vma) && (flags & VM_HUGETLB) === 0,
+    }
+  }
+
+  /** Where page `vpn` of `mm` is: a hint, for nothing keeps it there. mmap_sem held for reading. */
+  placeOf(mm: Mm, vpn: number): Place {
+    const entry = cpuEntry(this.task, mm, vpn)
+    const writable = pteWritable(entry)
+    if (ptePresent(entry)) return { place: PLACE.system, frame: pteFrame(entry), writable }
+    const own = isDevicePrivate(entry) && frameZone(this.task, pteFrame(entry)) === deviceZone(this.task, this.device)
+    if (own) return { place: PLACE.own, frame: pteFrame(entry), writable }
+    return { place: entry === 0 ? PLACE.none : PLACE.away, frame: -1, writable }
   }
 
   mmOf(vma: Vma): Mm {
@@ -90,18 +137,50 @@ export class DeviceMemory {
     return zoneFrames(this.task, deviceZone(this.task, this.device))
   }
 
-  /** As setup, for `count` frames of this device from `first` on, whoever maps them: eviction. No mmap_sem needed. */
-  evictSetup(first: Frame, count: number): Migration {
+  /** Free frames of this device's memory. Only the service takes them in most drivers: there they can only become more. */
+  freePages(): number {
+    return freeFrames(this.task, deviceZone(this.task, this.device))
+  }
+
+  /** The device used a frame of its own memory: of all, it is given up last now. On the device's service. */
+  used(frame: Frame): void {
+    if (beginUseList(this.task, this.device)) noteUse(this.task, this.device, frame - this.frames().first)
+  }
+
+  /**
+   * Up to `count` frames in use, the one first that was not used for longest, none that was used since the last replay; none at all when
+   * memory for their order is out. They count as used from now on: who could not give one up does not meet it again at once. On the
+   * device's service.
+   */
+  leastUsed(count: number): Frame[] {
+    const { task, device } = this
+    const { first, count: all } = this.frames()
+    const found: Frame[] = []
+    if (!beginUseList(task, device)) return found
+    const fresh = freshFrom(task, device)
+    for (let i = usedAfter(task, device, all); i !== fresh && found.length < count; i = usedAfter(task, device, i))
+      if (frameRefs(task, (first + i) as Frame) > 0) found.push((first + i) as Frame)
+    for (const frame of found) noteUse(task, device, frame - first)
+    return found
+  }
+
+  /** Counts in the run's statistics what only the driver knows of. */
+  count(what: 'evictions' | 'prefetched' | 'throttled' | 'pinned' | 'exclusives', amount = 1): void {
+    countStat(this.task, STAT[what], amount)
+  }
+
+  /** As setup, for frames of this device, whoever maps them: eviction. Takes no mmap_sem; neither it nor the update lock need be held. */
+  evictSetup(frames: readonly Frame[]): Migration {
     const migration = newMigration({
       vma: NO_VMA,
       start: 0,
-      last: count - 1,
+      last: frames.length - 1,
       select: 0,
       owner: this.cookie,
       zone: deviceZone(this.task, this.device),
       faultFrame: -1,
     })
-    migrateDeviceSetup(this.task, migration, first)
+    migrateDeviceSetup(this.task, migration, frames)
     return migration
   }
 
@@ -163,6 +242,17 @@ export class DeviceMemory {
     frameCopy(this.task, to, from)
   }
 
+  /**
+   * Has the device's copy engine copy pages, and waits for it. Says of each whether that went well: a copy may fail, and what is in its
+   * target then is rubbish. On the device's service only; no lock that a callback takes is held.
+   */
+  copyByDevice(copies: readonly Copy[]): boolean[] {
+    const done: boolean[] = []
+    for (let i = 0; i < copies.length; i += COPIES)
+      done.push(...copyByDevice(this.task, this.device, copies.slice(i, i + COPIES)))
+    return done
+  }
+
   clearPage(frame: Frame): void {
     frameClear(this.task, frame)
   }
@@ -196,9 +286,6 @@ export class DeviceMemory {
   }
 
   private alloc(zone: number): Frame | -1 {
-    const frame = frameAlloc(this.task, zone)
-    if (frame === NO_FRAME) return -1
-    frameTryLock(this.task, frame) // nobody else knows it: this cannot fail
-    return frame
+    return frameAllocLocked(this.task, zone)
   }
 }

@@ -7,7 +7,7 @@ import { ZERO_FRAME } from '../frame/zones.ts'
 import { Encoding, get64, type PfnFormat, pfnFrame } from '../hmm/encoding.ts'
 import { type Era, eraOf } from '../hmm/era.ts'
 import { type Mirror, mirrorSub } from '../hmm/mirror.ts'
-import { MIRROR_WRITE, type MirrorPte, mirrorPteFromDma, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
+import { MIRROR_WRITE, type MirrorPte, mirrorPteFromDevice, mirrorPteFromDma, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
 import { mirrorFill, mirrorIterator } from '../hmm/mirrortable.ts'
 import { rangePfns } from '../hmm/pfn.ts'
 import { protocolOf, rangeRegister, rangeUnregister, rangeValid, rangeWait } from '../hmm/protocol.ts'
@@ -82,9 +82,9 @@ export class RangeContext {
     return createRange(this.task, pages, format)
   }
 
-  /** Lets pages in this device's own memory count as there in `range` (kernel: dev_private_owner). */
-  rangeOwnMemory(range: Range): void {
-    rangeSetOwner(this.task, range, this.memory.cookie)
+  /** Lets pages in this device's own memory count as there in `range`, or not (kernel: dev_private_owner). */
+  rangeOwnMemory(range: Range, counts = true): void {
+    rangeSetOwner(this.task, range, counts ? this.memory.cookie : 0)
   }
 
   freeRange(range: Range): void {
@@ -173,13 +173,25 @@ export class RangeContext {
    * (some are installed then).
    */
   install(range: Range, pages = rangePages(this.task, range)): number {
+    return this.installWhere(range, pages, false)
+  }
+
+  /** As install, of the whole range, those pages only that are in the device's own memory. */
+  installOwn(range: Range): number {
+    return this.installWhere(range, rangePages(this.task, range), true)
+  }
+
+  private installWhere(range: Range, pages: number, ownOnly: boolean): number {
     const { task, encoding } = this
     encoding.load(task, rangeEncodingAt(range))
     return this.fillMirror(range, 0, pages, (i) => {
       const low = get(task, rangePfnAt(task, range, i))
       const high = get(task, rangePfnAt(task, range, i) + 1)
-      if (!encoding.hasPage(low, high)) return NO_ENTRY
-      return mirrorPteFromFrame(pfnFrame(low, high, encoding.shift), encoding.hasWrite(low, high) ? MIRROR_WRITE : 0)
+      const own = encoding.isPrivate(low, high)
+      if (!encoding.hasPage(low, high) || (ownOnly && !own)) return NO_ENTRY
+      const frame = pfnFrame(low, high, encoding.shift)
+      const bits = encoding.hasWrite(low, high) ? MIRROR_WRITE : 0
+      return own ? mirrorPteFromDevice(frame, bits) : mirrorPteFromFrame(frame, bits)
     })
   }
 
@@ -222,6 +234,13 @@ export class RangeContext {
     const low = get(task, at)
     const high = get(task, at + 1)
     return encoding.hasPage(low, high) && (!write || encoding.hasWrite(low, high))
+  }
+
+  /** Is page `i` of a filled range in the device's own memory? */
+  rangeIsOwn(range: Range, i: number): boolean {
+    this.encoding.load(this.task, rangeEncodingAt(range))
+    const at = rangePfnAt(this.task, range, i)
+    return this.rangeHas(range, i, false) && this.encoding.isPrivate(get(this.task, at), get(this.task, at + 1))
   }
 
   /** The whole array as 64-bit numbers, in the driver's format: the very memory, for requests before a fault and results after it. */

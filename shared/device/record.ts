@@ -1,25 +1,27 @@
 /**
  * Device records: what hardware and driver of one device share.
  *
- *   word   0 .. 15       16 ........... 47      48 ..... 63   64 ..... 79     80 ......... 143   144 ...... 655   then
- *        +-------------+----------------------+-------------+---------------+------------------+----------------+-------+
- *        | geometry    | LOCK, INSTANCES[16], | FLUSH_GEN   | REPLAY, STAMP | driver's words   | 64 contexts    | rings |
- *        |             | MIRRORS, GONE        |             |               |                  |                |       |
- *        +-------------+----------------------+-------------+---------------+------------------+----------------+-------+
+ *   word   0 .. 15       16 ........... 47      48 ..... 63   64 ..... 79     80 ......... 143   144 ...... 655   656 ... 927   then
+ *        +-------------+----------------------+-------------+---------------+------------------+----------------+-------------+-------+
+ *        | geometry    | LOCK, INSTANCES[16], | FLUSH_GEN   | REPLAY, STAMP | driver's words   | 64 contexts    | copy engine | rings |
+ *        |             | MIRRORS, GONE, ...   |             |               |                  |                |             |       |
+ *        +-------------+----------------------+-------------+---------------+------------------+----------------+-------------+-------+
  *
  *   geometry    immutable: driver index, engine actor, service actor, zone of its memory, ring addresses.
  *   INSTANCES   mirrors by instance number. Written under LOCK (spin, class `device`); the engine reads them, INSIDE, by
  *               atomic loads. LOCK also makes "find the mirror and take a reference" one step.
  *   MIRRORS, GONE  mirrors that there are; 1 while the device is unregistered (device/registration.ts). Under LOCK.
+ *               Behind them USE_LIST: the frames of its memory in the order of their use, 0 while it has none (device/uselist.ts).
  *   FLUSH_GEN   bumped by every device TLB flush. Behind it FLUSHES: flushes begun and not ended (device/devicetlb.ts). Atomic.
  *               Then FENCES, the wait queue of who waits for a job, and FAILED: jobs that ended with an error (device/jobs.ts).
  *   REPLAY      bumped when the service has handled faults: the engine's waiting accesses try again. Atomic.
  *   STAMP       faults the engine has raised: their age. Private to the engine.
- *   contexts    accesses in flight (device/contexts.ts).
+ *   contexts    accesses in flight (device/contexts.ts). Copy engine: device/copyqueue.ts.
  *   driver's    words of the driver for the device as a whole; guarded by whatever rule the driver states.
  */
 
 import { createIommu, type Iommu, iommuWords } from '../frame/iommu.ts'
+import { zoneFrames } from '../frame/zones.ts'
 import { type Mirror, mirrorGetUnlessGone, mirrorMm, NO_MIRROR } from '../hmm/mirror.ts'
 import { regionAt, regionWords } from '../memory/regions.ts'
 import type { WordAt } from '../memory/words.ts'
@@ -45,6 +47,7 @@ const INSTANCES = 17
 export const MAX_INSTANCES = 16
 const MIRRORS = INSTANCES + MAX_INSTANCES
 const GONE = MIRRORS + 1
+const USE_LIST = GONE + 1
 const FLUSH_GEN = 48
 const FLUSHES = 49
 const FENCES = 50
@@ -58,7 +61,11 @@ const CONTEXTS_AT = DRIVER_WORDS_AT + DEVICE_DRIVER_WORDS
 /** Accesses an engine has in flight at once: one fault of each can wait in the fault buffer. */
 export const CONTEXTS = 64
 export const CONTEXT_WORDS = 8
-const RINGS_AT = CONTEXTS_AT + CONTEXTS * CONTEXT_WORDS
+/** Copies of one batch, and words of each (device/copyqueue.ts). */
+export const COPIES = 64
+export const COPY_WORDS = 4
+const COPIES_AT = CONTEXTS_AT + CONTEXTS * CONTEXT_WORDS
+const RINGS_AT = COPIES_AT + 16 + COPIES * COPY_WORDS
 
 /** Fault buffer: 64 entries, as small GPUs have per context group; a fault that finds it full is raised again after a replay. */
 export const FAULT_SLOTS = 64
@@ -130,6 +137,16 @@ export function deviceService(task: Task, device: number): number {
 /** Zone of the device's own frames: device number + 1; empty if it has no memory. */
 export function deviceZone(task: Task, device: number): number {
   return get(task, deviceAt(task, device) + ZONE)
+}
+
+/** Has the device memory of its own? */
+export function deviceHasMemory(task: Task, device: number): boolean {
+  return zoneFrames(task, deviceZone(task, device)).count > 0
+}
+
+/** First word of the device's copy engine. */
+export function copyQueueAt(task: Task, device: number): WordAt {
+  return deviceAt(task, device) + COPIES_AT
 }
 
 export function faultRing(task: Task, device: number): Ring {
@@ -213,6 +230,11 @@ export function deviceMirrorsAt(task: Task, device: number): WordAt {
 /** Word that is 1 while the device is unregistered. Under its lock. */
 export function deviceGoneAt(task: Task, device: number): WordAt {
   return deviceAt(task, device) + GONE
+}
+
+/** Word that names the list of the device's frames in the order of their use (device/uselist.ts). */
+export function useListAt(task: Task, device: number): WordAt {
+  return deviceAt(task, device) + USE_LIST
 }
 
 export function lockDevice(task: Task, device: number): void {

@@ -13,6 +13,7 @@ import { EBUSY, EINVAL, ENODEV } from '../memory/errno.ts'
 import { get, put } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { deviceGoneAt, deviceMirrorsAt, lockDevice, unlockDevice } from './record.ts'
+import { endUseList } from './uselist.ts'
 
 /** Makes a device that was unregistered take part again. 0, or -EINVAL when it does already. */
 export function deviceRegister(task: Task, device: number): number {
@@ -42,10 +43,12 @@ export function deviceJoin(task: Task, device: number): number {
   })
 }
 
-/** A counted mirror is no more, or was never made. */
+/** A counted mirror is no more, or was never made. With the last one goes the list of the device's frames. */
 export function deviceLeave(task: Task, device: number): void {
   underLock(task, device, () => {
-    put(task, deviceMirrorsAt(task, device), get(task, deviceMirrorsAt(task, device)) - 1)
+    const left = get(task, deviceMirrorsAt(task, device)) - 1
+    put(task, deviceMirrorsAt(task, device), left)
+    if (left === 0) endUseList(task, device)
     return 0
   })
 }

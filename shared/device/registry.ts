@@ -88,14 +88,23 @@ function registerUpdate(task: Task, dev: DeviceContext, driver: Driver): void {
   })
 }
 
-/** Binds `driver` to device number `device` in this worker. Throws HMM_ERR_DRIVER for one that the machine's era cannot run. */
-export function registerDriver(task: Task, device: number, driver: Driver): void {
-  const dev = new DeviceContext(task, device, driver)
+/**
+ * Binds `driver` to device number `device` in this worker. Throws HMM_ERR_DRIVER for one that the machine's era cannot run, and for a
+ * policy that the driver cannot go by.
+ */
+export function registerDriver(task: Task, device: number, driver: Driver, policy?: unknown): void {
+  if (policy !== undefined) checkPolicy(driver, policy)
+  const dev = new DeviceContext(task, device, driver, policy)
   registerUpdate(task, dev, driver)
   registerOp(task, DRIVERS, device, bind(driver, dev))
   registerMigrateToRam(task, dev, driver)
   if (driver.invalidateStart !== undefined && dev.era === 'two-pass') registerPair(task, dev, driver)
   else registerInvalidate(task, dev, driver)
+}
+
+function checkPolicy(driver: Driver, policy: unknown): void {
+  const problem = driver.policyProblem === undefined ? 'it takes none' : driver.policyProblem(policy)
+  if (problem !== null) throw new HmmError('HMM_ERR_DRIVER', `driver ${driver.name} cannot go by this policy: ${problem}`)
 }
 
 function registerInvalidate(task: Task, dev: DeviceContext, driver: Driver): void {

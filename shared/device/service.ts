@@ -7,13 +7,14 @@
  *         queued work first: it is what earlier faults and callbacks left behind
  *         directories that mirrors kept and nobody used: they die (hmm/kept.ts)
  *         one batch of faults: duplicates joined; for each page look the mirror up (with a reference), driver.serviceFault
- *         status of each waiting context, then one replay
+ *         status of each waiting context, then one replay; if the driver left all of them alone, not before the time it said
  */
 import { reapDeferred } from '../frame/deferred.ts'
 import { mirrorTable, NO_MIRROR } from '../hmm/mirror.ts'
 import { pruneIdle } from '../hmm/table.ts'
 import { EFAULT } from '../memory/errno.ts'
-import { atomicStore } from '../seam/atomics.ts'
+import { actorAt, WAIT_KIND } from '../seam/actors.ts'
+import { atomicStore, quietLoad } from '../seam/atomics.ts'
 import { nap, park, WAIT } from '../seam/park.ts'
 import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
@@ -24,7 +25,7 @@ import { putMirror } from './attach.ts'
 import { setContextStatus } from './contexts.ts'
 import { faultAccess, faultContext, faultInstance, faultStamp, faultVpn, replayFaults } from './faultbuffer.ts'
 import { keepMs } from './keeper.ts'
-import { faultRing, getInstance, instanceMirror, MAX_INSTANCES, workRing } from './record.ts'
+import { deviceService, faultRing, getInstance, instanceMirror, MAX_INSTANCES, workRing } from './record.ts'
 import { boundDriver } from './registry.ts'
 
 /** Looks in the time for which a directory is kept: it lives for one of them longer at most. */
@@ -42,6 +43,16 @@ export function serveDevice(task: Task, device: number): never {
       sleepUntilWork(task, device, untilLook)
     }
   }
+}
+
+/**
+ * Has the service of `device` served all that the engine, which raises no fault any more, has ever asked of it? It may have been at a
+ * fault that nobody waits for: moving pages, perhaps. A mirror that keeps directories keeps it busy until they die.
+ */
+export function serviceIsIdle(task: Task, device: number): boolean {
+  // The rings first: what is not in them any more is being served, and then the service waits for something else.
+  if (ringCount(task, faultRing(task, device)) > 0 || ringCount(task, workRing(task, device)) > 0) return false
+  return quietLoad(task, actorAt(task.words, deviceService(task, device)) + WAIT_KIND) === WAIT.work
 }
 
 function serveWork(task: Task, device: number): boolean {
@@ -67,12 +78,17 @@ interface FaultGroup {
 function serveFaults(task: Task, device: number): boolean {
   const groups = takeBatch(task, device)
   if (groups.length === 0) return false
+  let served = 0
+  let leaveAloneNs = Number.POSITIVE_INFINITY
   for (const group of groups) {
     tick(task)
     beginOp(task, OPERATION.serviceFault, group.vpn, 1, device)
-    serveGroup(task, device, group)
+    const later = serveGroup(task, device, group)
+    if (later > 0) leaveAloneNs = Math.min(leaveAloneNs, later)
+    else served++
     endOp(task)
   }
+  if (served === 0) nap(task, leaveAloneNs)
   replayFaults(task, device)
   return true
 }
@@ -97,23 +113,26 @@ function takeBatch(task: Task, device: number): FaultGroup[] {
 
 /**
  * Serves a page for its most intrusive waiter, which serves the others too. If that is refused (a write to a read-only
- * area), the waiters that asked for less are served on their own.
+ * area), the waiters that asked for less are served on their own. Returns 0, or for how many ns the driver leaves the page alone.
  */
-function serveGroup(task: Task, device: number, group: FaultGroup): void {
+function serveGroup(task: Task, device: number, group: FaultGroup): number {
   // The engine may raise this fault while its instance is being closed: the reference keeps the mirror for as long as we work.
   const mirror = getInstance(task, device, group.instance)
   let waiters = group.waiters
+  let later = 0
   while (waiters.length > 0) {
     const access = Math.max(...waiters.map((waiter) => waiter.access))
     const status =
       mirror === NO_MIRROR
         ? -EFAULT
         : boundDriver(task, device).serviceFault(mirror, { vpn: group.vpn, access, stamp: group.stamp })
-    const settled = status === 0 ? waiters : waiters.filter((waiter) => waiter.access === access)
-    for (const waiter of settled) setContextStatus(task, device, waiter.context, status)
+    if (status > 0) later = status
+    const settled = status >= 0 ? waiters : waiters.filter((waiter) => waiter.access === access)
+    for (const waiter of settled) setContextStatus(task, device, waiter.context, Math.min(status, 0))
     waiters = waiters.filter((waiter) => !settled.includes(waiter))
   }
   if (mirror !== NO_MIRROR) putMirror(task, mirror)
+  return later
 }
 
 /**

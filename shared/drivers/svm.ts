@@ -1,59 +1,71 @@
 /**
- * svm: a GPU with replayable faults that shares the process's address space. The shape of nouveau's and amdgpu's SVM, kept
- * small: one update lock per address space, no memory of its own.
+ * svm: a GPU with replayable faults that shares the process's address space. The shape of nouveau's and amdgpu's SVM, kept small: one
+ * update lock per address space; with memory of its own, where pages go by a policy (docs/svm.md).
  *
  *   invalidate      lock, setSeq, unmap with TLB flush, unlock
  *   two passes      lock, setSeq, unmap, begin the flush, unlock; then wait for it: several devices flush at the same time
- *   serviceFault    the loop of a driver (hmm/protocol.ts) for the page that faulted; in era unlocked-timeout its first half is one
- *                   call, which gives mmap_sem up while it waits
- *   update          in era events instead of all these: a fault that HMM has served is shown to the hardware, a change is taken from it
+ *   serviceFault    without memory: the loop of a driver for the page that faulted (svm/fill.ts)
+ *                   with memory: as the policy says (svm/fault.ts), then that loop
+ *   migrateToRam    a CPU touched a page of the device's memory: it goes home (svm/move.ts)
+ *   update, copies  in era events instead of all these: a fault that HMM has served is shown to the hardware, a change is taken from it;
+ *                   HMM moves pages, the driver copies them
  *
- * A fault that is still collided with after HMM_RANGE_DEFAULT_TIMEOUT is left to the replay: the hardware asks again.
+ * Its own exclusive taking is no invalidation to the sequence that it began with (svm/exclusive.ts); everything else is, its own
+ * migrations too.
  */
 import {
   DEVICE_ACCESS,
   type DeviceContext,
-  type DeviceFault,
   defineDriver,
   EAGAIN,
   EBUSY,
-  EFAULT,
   ENOMEM,
+  type Frame,
+  HMM_COPY_TO_DEVICE,
   HMM_DEVICE_READ_FAULT,
   HMM_DEVICE_WRITE_FAULT,
+  HMM_MUNMAP,
   isDeviceFault,
   type Mirror,
-  type PfnFormat,
-  type Range,
+  NOTIFY,
+  type NotifierRange,
 } from '../device/index.ts'
+import { type Means, serveByPolicy } from './svm/fault.ts'
+import { fillPage, isMapped } from './svm/fill.ts'
+import { BATCH, RANGE_WORD, rangeOf, SVM_FORMAT } from './svm/format.ts'
+import { bringHome, makeRoom, moveToDevice } from './svm/move.ts'
+import { policyProblem } from './svm/policy.ts'
+import { copyIn } from './svm/supply.ts'
+import { noteMoves } from './svm/thrashing.ts'
 
-/** The device's own entry format: valid and write on top, as its page tables have them, frames from bit 8. */
-export const SVM_FORMAT: PfnFormat = { valid: 1n << 63n, write: 1n << 62n, error: 1n << 1n, none: 0n, pfnShift: 8 }
-
-/** Word of a mirror that holds its service's range. Written by attach, before the hardware knows the mirror. */
-const RANGE_WORD = 0
-
-/** How long one fault may be retried before it is left to the hardware (kernel: HMM_RANGE_DEFAULT_TIMEOUT, 1000 ms). */
-const RETRY_BUDGET_MS = 1000
-const NS_PER_MS = 1_000_000
+export { serveWith } from './svm/fill.ts'
+export { SVM_FORMAT } from './svm/format.ts'
+export type { Answer, MigrationPolicy, PageFault } from './svm/policy.ts'
+export { firstTouch, system, threshold } from './svm/policy.ts'
 
 export default defineDriver({
   name: 'svm',
 
+  policyProblem,
+
   attach(dev, mirror) {
-    const range = dev.createRange(64, SVM_FORMAT)
+    const range = dev.createRange(BATCH, SVM_FORMAT)
     if (range === 0) return -ENOMEM
     dev.store(dev.mirrorWord(mirror, RANGE_WORD), range)
     return 0
   },
 
   detach(dev, mirror) {
-    dev.freeRange(dev.load(dev.mirrorWord(mirror, RANGE_WORD)) as Range)
+    dev.freeRange(rangeOf(dev, mirror))
+    if (dev.memory.frames().count === 0) return
+    dev.lock(mirror)
+    dev.forgetNotes(mirror)
+    dev.unlock(mirror)
   },
 
   invalidate(dev, mirror, range, seq) {
     if (!locked(dev, mirror, dev.blockable(range))) return false
-    dev.setSeq(mirror, seq)
+    begin(dev, mirror, range, seq)
     dev.unmap(mirror, dev.start(range), dev.last(range))
     dev.unlock(mirror)
     return true
@@ -61,7 +73,7 @@ export default defineDriver({
 
   invalidateStart(dev, mirror, range, seq) {
     if (!locked(dev, mirror, dev.blockable(range))) return -EAGAIN
-    dev.setSeq(mirror, seq)
+    begin(dev, mirror, range, seq)
     const ticket = dev.startUnmap(mirror, dev.start(range), dev.last(range))
     dev.unlock(mirror)
     return ticket
@@ -75,18 +87,38 @@ export default defineDriver({
     if (!locked(dev, mirror, event.blockable)) return -EAGAIN
     if (isDeviceFault(event.etype)) dev.publish(mirror, event)
     else dev.withdraw(mirror, event)
+    if (event.etype === HMM_MUNMAP) dev.forgetNotes(mirror, event.start, event.end - 1)
     dev.unlock(mirror)
     return 0
   },
 
   serviceFault(dev, mirror, fault) {
-    if (dev.era === 'events') {
-      const write = fault.access >= DEVICE_ACCESS.write
-      const etype = write ? HMM_DEVICE_WRITE_FAULT : HMM_DEVICE_READ_FAULT
-      const served = dev.mirrorFault(mirror, { etype, start: fault.vpn, end: fault.vpn + 1 })
-      return served === -EBUSY ? 0 : served // the replay asks again
-    }
-    return serveWith(dev, mirror, fault, fill)
+    const means = dev.era === 'events' ? EVENTS : RANGES
+    if (dev.memory.frames().count === 0) return means.serve(dev, mirror, fault, false)
+    return serveByPolicy(dev, mirror, fault, means)
+  },
+
+  migrateToRam: bringHome,
+
+  copyToDevice(dev, mirror, event, src, dst) {
+    copyIn(dev, src, dst)
+    noteMoves(
+      dev,
+      mirror,
+      Array.from(dst, (_, i) => event.start + i).filter((_, i) => dst[i] !== -1),
+    )
+    return 0
+  },
+
+  copyFromDevice(dev, mirror, event, src, dst) {
+    for (const [i, frame] of src.entries()) dev.memory.copyPage(dst[i] as Frame, frame as Frame)
+    if (mirror !== 0)
+      noteMoves(
+        dev,
+        mirror,
+        Array.from(src, (_, i) => event.start + i),
+      )
+    return 0
   },
 })
 
@@ -97,48 +129,34 @@ function locked(dev: DeviceContext, mirror: Mirror, blockable: boolean): boolean
   return true
 }
 
-/** Registers the mirror's range for the page that faulted, has `fillRange` do the loop, and unregisters it. */
-export function serveWith(
-  dev: DeviceContext,
-  mirror: Mirror,
-  fault: DeviceFault,
-  fillRange: (dev: DeviceContext, mirror: Mirror, range: Range) => number,
-): number {
-  const write = fault.access >= DEVICE_ACCESS.write
-  const range = dev.load(dev.mirrorWord(mirror, RANGE_WORD)) as Range
-  dev.rangeRequest(range, write ? SVM_FORMAT.valid | SVM_FORMAT.write : SVM_FORMAT.valid)
-  const registered = dev.rangeRegister(range, mirror, fault.vpn, 1)
-  if (registered !== 0) return registered
-  const result = fillRange(dev, mirror, range)
-  dev.rangeUnregister(range)
-  return result
+/** What an invalidation does before the pages go. Update lock held. */
+function begin(dev: DeviceContext, mirror: Mirror, range: NotifierRange, seq: number): void {
+  const event = dev.event(range)
+  if (!(event === NOTIFY.exclusive && dev.owner(range) === dev.memory.cookie)) dev.setSeq(mirror, seq)
+  if (event === NOTIFY.unmap) dev.forgetNotes(mirror, dev.start(range), dev.last(range))
 }
 
-/** The loop of a driver. 0: installed, or left to the replay. Not with the update lock held. */
-function fill(dev: DeviceContext, mirror: Mirror, range: Range): number {
-  const giveUpNs = dev.nowNs() + RETRY_BUDGET_MS * NS_PER_MS
-  for (let chain = 1; ; chain++) {
-    const filled = dev.era === 'unlocked-timeout' ? dev.rangeFaultUnlocked(range, RETRY_BUDGET_MS) : read(dev, mirror, range)
-    if (filled < 0 && filled !== -EBUSY) return filled
-    if (filled >= 0) {
-      dev.lock(mirror)
-      if (dev.rangeValid(range)) {
-        const installed = dev.install(range)
-        dev.unlock(mirror)
-        return installed < 0 ? -ENOMEM : 0
-      }
-      dev.unlock(mirror)
-    }
-    dev.countRetry(mirror, chain)
-    if (dev.nowNs() > giveUpNs) return 0
-  }
-}
+/** The eras in which drivers read ranges and install them. */
+const RANGES: Means = { serve: fillPage, move: moveToDevice, isServed: isMapped, exclusive: true }
 
-/** One look at the CPU page table, with mmap_sem held for as long as it takes. -EBUSY when it was spoilt. */
-function read(dev: DeviceContext, mirror: Mirror, range: Range): number {
-  if (!dev.rangeWait(range)) return -EFAULT
-  dev.mmapReadLock(mirror)
-  const filled = dev.rangeFault(range)
-  dev.mmapReadUnlock(mirror)
-  return filled
+/** Era events: HMM does what the driver asks it for. */
+const EVENTS: Means = {
+  serve(dev, mirror, { vpn, access }) {
+    const etype = access >= DEVICE_ACCESS.write ? HMM_DEVICE_WRITE_FAULT : HMM_DEVICE_READ_FAULT
+    const served = dev.mirrorFault(mirror, { etype, start: vpn, end: vpn + 1 })
+    return served === -EBUSY ? 0 : served // the replay asks again
+  },
+
+  /** What could not be moved was shown where it is. The faulting page is served afterwards in any case, which tells what failed. */
+  move(dev, mirror, { first, last }) {
+    makeRoom(dev, last - first + 1)
+    const before = dev.memory.freePages()
+    dev.mirrorFault(mirror, { etype: HMM_COPY_TO_DEVICE, start: first, end: last + 1 })
+    return Math.max(0, before - dev.memory.freePages())
+  },
+
+  /** HMM itself looks for more than the entry: it is asked. */
+  isServed: () => false,
+
+  exclusive: false,
 }

@@ -44,6 +44,8 @@ import {
   framePutTest,
   frameRefs,
   frameSetPrivate,
+  frameTryLock,
+  frameWaitUnlocked,
   frameZone,
   MAX_ZONES,
   NEXT,
@@ -146,6 +148,26 @@ export function frameAlloc(task: Task, zone: number, flags = 0, order = 0): Fram
   words[frameAt(task, frame) + ORDER] = order
   if ((words[at + FREE] as number) < (words[at + LOW_MARK] as number)) words[at + LOW_MARK] = words[at + FREE] as number
   spinUnlock(task, at + LOCK)
+  return frame
+}
+
+/**
+ * As frameAlloc, with the frame's lock. No address space has the frame; but who waited for what it was before, or goes by frames, may have
+ * its lock for a moment:
+ *
+ *     faulting CPU                             mover
+ *     finds a migration entry of Q
+ *                                              Q is moved, and freed
+ *                                              takes Q from the free frames
+ *     lock of Q, for it waited for that
+ *                                              lock of Q by trylock: no           [Forbidden: to go on all the same]
+ *     unlocks it
+ *
+ * Sleeps; no lock that a frame's lock may not be taken under is held.
+ */
+export function frameAllocLocked(task: Task, zone: number): Frame {
+  const frame = frameAlloc(task, zone)
+  while (frame !== NO_FRAME && !frameTryLock(task, frame)) frameWaitUnlocked(task, frame)
   return frame
 }
 

@@ -20,8 +20,8 @@
  * Private anonymous memory only. Fork shares pages in device memory, as the machine does in every era; a process that shares one
  * and has no mirror of its own has it brought home without one.
  */
-import { type Frame, frameTryLock, frameUnlock, NO_FRAME } from '../frame/frames.ts'
-import { frameAllocZeroed, framePut, ZERO_FRAME } from '../frame/zones.ts'
+import { type Frame, frameClear, frameUnlock, NO_FRAME } from '../frame/frames.ts'
+import { frameAllocLocked, framePut, SYSTEM_ZONE, ZERO_FRAME } from '../frame/zones.ts'
 import { EINVAL, EIO, ENOMEM } from '../memory/errno.ts'
 import { FAULT } from '../mm/faultcode.ts'
 import { type Vma, vmaIsAnonymous, vmaIsShared } from '../mm/vma.ts'
@@ -122,9 +122,8 @@ function lose(task: Task, migration: Migration): number {
 }
 
 function allocLocked(task: Task): Frame | typeof NO_PAGE {
-  const frame = frameAllocZeroed(task)
-  if (frame === NO_FRAME) return NO_PAGE
-  frameTryLock(task, frame) // nobody else knows it: this cannot fail
+  const frame = frameAllocLocked(task, SYSTEM_ZONE)
+  if (frame !== NO_FRAME) frameClear(task, frame)
   return frame
 }
 

@@ -171,14 +171,14 @@ export function migrateSetup(task: Task, migration: Migration): number {
 }
 
 /**
- * As migrateSetup for frames [first, first + pages) of a device's memory, wherever they are mapped (migrate_device_range):
- * eviction. `migration.vma` is NO_VMA. Frames that are free, locked or held by somebody are left alone.
+ * As migrateSetup for frames of a device's memory, one for each page of the migration, wherever they are mapped
+ * (migrate_device_range, migrate_device_pfns): eviction. `migration.vma` is NO_VMA. Frames that are free, locked or held by somebody
+ * are left alone.
  */
-export function migrateDeviceSetup(task: Task, migration: Migration, first: Frame): void {
+export function migrateDeviceSetup(task: Task, migration: Migration, frames: readonly Frame[]): void {
   const { src } = migration
   migration.cpages = 0
-  for (let i = 0; i < src.length; i++) {
-    const frame = (first + i) as Frame
+  for (const [i, frame] of frames.entries()) {
     src[i] = 0
     if (!frameGetUnlessZero(task, frame)) continue
     if (frameTryLock(task, frame)) {

@@ -15,6 +15,7 @@
  *   HMM, NEXT  era range-valid, words 46, 47: the hmm it is a mirror of, 0 if none, and the next mirror of that. Guarded by its
  *              mirrors_sem. Era events, words 39, 40: the same for its hmm (hmm/eventhmm.ts, which says under which lock); that is
  *              written once, before the hardware knows the mirror.
+ *   NOTES      word 41: the driver's notes about pages (hmm/pagenotes.ts), 0 for none. Guarded by LOCK.
  *   driver's words   guarded by LOCK, or by whatever rule the driver states.
  */
 import { allocObject, freeObject, objectKind } from '../frame/objects.ts'
@@ -51,6 +52,7 @@ const HMM = 46
 const HMM_NEXT = 47
 const EVENT_HMM = 39
 const EVENT_NEXT = 40
+const NOTES = 41
 const DRIVER_WORDS_AT = 48
 /** Words of its own that a driver has in each mirror. */
 export const MIRROR_DRIVER_WORDS = 32
@@ -143,6 +145,11 @@ export function mirrorShown(task: Task, mirror: Mirror, write: boolean): number 
 /** Link of the hmm's list of mirrors. */
 export function mirrorEventNextAt(mirror: Mirror): WordAt {
   return mirror + EVENT_NEXT
+}
+
+/** Word that names the first block of the driver's notes about pages. Update lock held. */
+export function mirrorNotesAt(mirror: Mirror): WordAt {
+  return mirror + NOTES
 }
 
 /** The mirror's subscription: its first words. */

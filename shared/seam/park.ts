@@ -43,6 +43,8 @@ export const WAIT = {
   backoff: 14,
   /** A job of a device. */
   fence: 15,
+  /** A device's copy engine. */
+  copies: 16,
 } as const
 export type WaitName = keyof typeof WAIT
 export const WAIT_NAMES = Object.keys(WAIT) as WaitName[]

@@ -55,6 +55,18 @@ export const STAT = {
   jobsFailed: 24,
   /** Accesses of a trace that were not made: memory was out. */
   refusedAccesses: 25,
+  /** Pages of a device's own memory that went home to make room. */
+  evictions: 26,
+  /** Pages that moved to a device because their neighbours had. */
+  prefetched: 27,
+  /** Device faults that were left alone for a while, because their page was moved to and fro. */
+  throttled: 28,
+  /** Pages that were left in system memory for that reason. */
+  pinned: 29,
+  /** Pages taken from all CPUs for a device's atomic access. */
+  exclusives: 30,
+  /** Copies that the device's hardware failed to make. */
+  failedCopies: 31,
 } as const
 export type StatName = keyof typeof STAT
 export const STAT_NAMES = Object.keys(STAT) as StatName[]

@@ -22,6 +22,9 @@ export interface StressFlags {
   readonly mirrorReclaim: MirrorReclaim
   readonly cpus: number
   readonly devices: string
+  readonly deviceMemory?: number
+  readonly policy?: string
+  readonly copyFailures: number
   readonly duration?: number
   readonly trace?: string
   readonly traceDevice?: number
@@ -43,6 +46,9 @@ export async function stressVerb(profile: string | undefined, flags: StressFlags
     ...(trace === undefined ? {} : { trace }),
     cpus: flags.cpus,
     devices: parseDevices(flags.devices),
+    ...(flags.deviceMemory === undefined ? {} : { deviceMemory: flags.deviceMemory }),
+    ...(flags.policy === undefined ? {} : { policy: flags.policy }),
+    copyFailures: flags.copyFailures,
     ...(flags.duration === undefined ? {} : { seconds: flags.duration }),
     noise: flags.noise,
     notify: flags.notify,
@@ -108,6 +114,7 @@ export function stressLines(result: ShownStress): string[] {
     `  operations      ${grouped(result.operations)} (${perSecond(result.operations)}/s)`,
     `  device faults   ${grouped(result.faults)} (${perSecond(result.faults)}/s)`,
     `  retries         ${grouped(result.retries)}: ${share(result.retries)} per 100 faults, ${share(result.retries_by_others)} caused by another actor; longest chain ${result.longest_retry_chain}`,
+    ...(result.device_memory === 0 ? [] : [memoryLine(result, share)]),
     ...(result.profile === 'churn' || result.mirror_reclaim === 'delayed' ? [directoriesLine(result)] : []),
     `  invalidations   ${grouped(result.invalidations)} (${perSecond(result.invalidations)}/s)`,
     ...(result.second_passes === 0
@@ -138,6 +145,14 @@ function traceLines(trace: NonNullable<StressDocument['trace']>): string[] {
       ? []
       : [`  refused         ${grouped(trace.refused)}: the machine's memory was out; give it more with --memory`]),
   ]
+}
+
+/** What went on between system memory and the devices'. */
+function memoryLine(result: ShownStress, share: (n: number) => string): string {
+  const { migrations, prefetched, evictions, throttled, pinned, exclusives, failed_copies, policy, device_memory } = result
+  const rest = `${grouped(prefetched)} prefetched, ${grouped(evictions)} evicted, ${grouped(throttled)} throttled, ${grouped(pinned)} pinned, ${grouped(exclusives)} exclusive, ${grouped(failed_copies)} copies failed`
+  const by = policy === '' ? '' : `policy ${policy}, `
+  return `  migrations      ${grouped(migrations)}: ${share(migrations)} per 100 faults; ${rest} (${by}${grouped(device_memory)} pages on each device)`
 }
 
 /** What a load that empties directories of mirror page tables is about. */

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { DEFAULT_ERA } from '../../shared/hmm/era.ts'
 import { PAGE_BYTES } from '../../shared/memory/words.ts'
 import { HmmError } from '../../shared/seam/error.ts'
-import { driverUrl, FAMILIES } from '../drivers.ts'
+import { driverUrl, FAMILIES, policyUrl } from '../drivers.ts'
 import type { Race } from '../races/race.ts'
 import { type ConcurrentScenario, parseConcurrent } from '../scenario/concurrent.ts'
 import { InputError } from '../scenario/error.ts'
@@ -59,9 +59,11 @@ export function prepareScenario(
   bug: Race | null = null,
 ): Prepared {
   const faulty = bug?.driver
-  const devices = scenario.devices.map(({ family, memoryPages }) => ({
+  const devices = scenario.devices.map(({ family, memoryPages, policy, copyFailures }) => ({
     driver: driverBeside(scenario.file, drivers[family] ?? (faulty?.family === family ? faulty.module : family)),
     memoryPages,
+    ...(copyFailures === undefined ? {} : { copyFailures }),
+    ...(policy === undefined ? {} : { policy: policyBeside(scenario.file, policy) }),
   }))
   return {
     name: scenario.name,
@@ -81,7 +83,7 @@ export function prepareScenario(
       ...editOf(bug),
     },
     recorded: {
-      build: buildHash(devices.map(({ driver }) => driver)),
+      build: buildHash(devices.flatMap(({ driver, policy }) => (policy === undefined ? [driver] : [driver, policy]))),
       subject: {
         kind: 'scenario',
         file: scenario.file,
@@ -93,12 +95,20 @@ export function prepareScenario(
   }
 }
 
-/** A machine that explores is small; one whose scenario maps a lot gets memory for that, three times over. */
-export function memoryFor({ subject }: ConcurrentScenario): Pick<Stage, 'bytes'> {
+/**
+ * A machine that explores is small; one whose scenario maps a lot gets memory for that, three times over, and one with devices that have
+ * memory of their own for what their drivers keep about it.
+ */
+export function memoryFor({ subject, devices }: ConcurrentScenario): Pick<Stage, 'bytes'> {
   const lines = [...subject.setup, ...subject.threads.flatMap((thread) => thread.lines)]
   const pages = lines.reduce((sum, { op }) => sum + (op.op === 'mmap' ? op.pages : 0), 0)
-  return pages <= FEW_PAGES ? {} : { bytes: CONTROLLED_BYTES + 3 * pages * PAGE_BYTES }
+  const own = devices.filter(({ memoryPages }) => memoryPages > 0)
+  const kept = own.reduce((sum, { memoryPages }) => sum + KEPT_BYTES + memoryPages * PAGE_BYTES, 0)
+  const more = (pages <= FEW_PAGES ? 0 : 3 * pages * PAGE_BYTES) + kept
+  return more === 0 ? {} : { bytes: CONTROLLED_BYTES + more }
 }
+
+const KEPT_BYTES = 128 * 1024
 
 const FEW_PAGES = 16
 
@@ -141,9 +151,16 @@ export function prepareActors(actors: ForeignActors, bug: Race | null = null): P
 
 /** A family, a URL, a module beside the scenario, or one in the current folder. */
 function driverBeside(file: string, name: string): string {
-  if (!(FAMILIES as readonly string[]).includes(name) && !/^[a-z]+:\/\//.test(name)) {
-    const beside = resolve(dirname(file), name)
-    if (existsSync(beside)) return pathToFileURL(beside).href
-  }
-  return driverUrl(name)
+  return (FAMILIES as readonly string[]).includes(name) ? driverUrl(name) : (moduleBeside(file, name) ?? driverUrl(name))
+}
+
+/** A name that the driver knows, a URL, a module beside the scenario, or one in the current folder. */
+function policyBeside(file: string, name: string): string {
+  return moduleBeside(file, name) ?? policyUrl(name)
+}
+
+function moduleBeside(file: string, name: string): string | null {
+  if (/^[a-z]+:\/\//.test(name)) return null
+  const beside = resolve(dirname(file), name)
+  return existsSync(beside) ? pathToFileURL(beside).href : null
 }

@@ -2,7 +2,8 @@
  * The parser of concurrent scenario files: blocks at column 0, their lines indented.
  *
  *     scenario NAME            era E            notifier inline|dispatcher       timeouts off
- *     device D FAMILY [memory=PAGES]          memory PAGES [swap=PAGES]
+ *     device D FAMILY [memory=PAGES] [policy=NAME or PATH] [copy-failures=SHARE]
+ *     memory PAGES [swap=PAGES]
  *     setup                    operations of a sequential scenario, run alone; `=>` is checked
  *     thread NAME cpu|reclaim|dev D [proc K]    [LABEL:] OPERATION, or: after LABEL
  *     expect                   LABEL is R or R | outcome LABEL=R ... | final load H P is V or V | violation ORACLE
@@ -33,6 +34,10 @@ import {
 export interface ScenarioDevice {
   readonly family: string
   readonly memoryPages: number
+  /** Share of its copy engine's copies that fail. */
+  readonly copyFailures?: number
+  /** What its driver goes by, as it stands in the file. */
+  readonly policy?: string
 }
 
 export interface ConcurrentScenario {
@@ -218,14 +223,19 @@ class ConcurrentParser {
   private device(place: Place, [number, family, ...settings]: readonly string[]): void {
     if (number === undefined || !/^[0-7]$/.test(number)) place.fail('device needs a number from 0 to 7')
     if (family === undefined) place.fail('device needs a FAMILY')
-    let memoryPages = 0
+    const made: { family: string; memoryPages: number; policy?: string; copyFailures?: number } = {
+      family: family as string,
+      memoryPages: 0,
+    }
     for (const setting of settings) {
-      const match = /^memory=(\d+)$/.exec(setting)
-      if (match === null) place.fail(`a device takes memory=PAGES, not ${JSON.stringify(setting)}`)
-      memoryPages = Number(match?.[1])
+      const [, memory, policy, failures] = /^(?:memory=(\d+)|policy=(.+)|copy-failures=(0|1|0?\.\d+))$/.exec(setting) ?? []
+      if (memory !== undefined) made.memoryPages = Number(memory)
+      else if (policy !== undefined) made.policy = policy
+      else if (failures !== undefined) made.copyFailures = Number(failures)
+      else place.fail(`a device takes memory=PAGES, policy=NAME and copy-failures=SHARE, not ${JSON.stringify(setting)}`)
     }
     if (this.devices.has(Number(number))) place.fail(`device ${number} is there already`)
-    this.devices.set(Number(number), { family: family as string, memoryPages })
+    this.devices.set(Number(number), made)
   }
 
   private thread(place: Place, words: readonly string[]): void {

@@ -104,7 +104,11 @@ const MISTAKES: readonly (readonly [from: string, to: string, sentence: string])
   ['notifier inline', 'notifier late', 'x.scn:4: notifier is inline or dispatcher'],
   ['timeouts off', 'timeouts on', 'x.scn:5: timeouts can only be off'],
   ['device 1 mirror memory=16', 'device 2 mirror', 'x.scn: devices are numbered from 0 without a gap: there is no device 1'],
-  ['device 1 mirror memory=16', 'device 1 mirror ram=1', 'x.scn:7: a device takes memory=PAGES, not "ram=1"'],
+  [
+    'device 1 mirror memory=16',
+    'device 1 mirror ram=1',
+    'x.scn:7: a device takes memory=PAGES, policy=NAME and copy-failures=SHARE, not "ram=1"',
+  ],
   ['thread gpu dev 0', 'thread gpu dev 5', 'x.scn:15: there is no device 5'],
   ['thread gpu dev 0', 'thread unmapper dev 0', 'x.scn:15: there is a thread unmapper already'],
   ['thread gpu dev 0', 'thread gpu helper', 'x.scn:15: a thread is: thread NAME cpu, thread NAME reclaim, or thread NAME dev D'],

@@ -21,12 +21,16 @@ export interface Solo {
 
 export interface SoloOptions extends Partial<MachineConfig> {
   readonly drivers?: readonly Driver[]
+  /** What each driver goes by (DeviceContext.policy). */
+  readonly policies?: readonly unknown[]
+  /** The machine's clock; default: the host's. */
+  readonly nowNs?: () => number
 }
 
-const nowNs = () => performance.now() * 1e6
+const hostNowNs = () => performance.now() * 1e6
 
 export function solo(options: SoloOptions = {}): Solo {
-  const { drivers = [], ...config } = options
+  const { drivers = [], policies = [], nowNs = hostNowNs, ...config } = options
   const { buffer, task: main } = layMachine(
     {
       cpus: 2,
@@ -45,7 +49,7 @@ export function solo(options: SoloOptions = {}): Solo {
   const taskFor = (actor: number) => {
     const task = new Task({ buffer, actor, nowNs })
     registerMm(task)
-    for (const [device, driver] of drivers.entries()) registerDriver(task, device, driver)
+    for (const [device, driver] of drivers.entries()) registerDriver(task, device, driver, policies[device])
     checkPageGeneration(task)
     return task
   }

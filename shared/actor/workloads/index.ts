@@ -10,6 +10,13 @@ import { CHURN_AUDITED, churnKernel, setUpChurn, stepChurn } from './churn.ts'
 import { HUGE_AUDITED, HUGE_SWAP_PAGES, hugeKernel, setUpHuge, stepHuge } from './huge.ts'
 import { MIGRATE_AUDITED, MIGRATE_DEVICE_PAGES, MIGRATE_EXPENDABLE, migrateKernel, setUpMigrate, stepMigrate } from './migrate.ts'
 import { MIXED_AUDITED, MIXED_EXPENDABLE, mixedKernel, setUpMixed, stepMixed } from './mixed.ts'
+import {
+  OVERSUBSCRIBE_AUDITED,
+  OVERSUBSCRIBE_DEVICE_PAGES,
+  oversubscribeKernel,
+  setUpOversubscribe,
+  stepOversubscribe,
+} from './oversubscribe.ts'
 import type { Span } from './reclaim.ts'
 import { REGIONS_AUDITED, REGIONS_EXPENDABLE, regionsKernel, setUpRegions, stepRegions } from './regions.ts'
 import { setUpTrace, stepTrace, TRACE_AUDITED, traceKernel } from './trace.ts'
@@ -72,6 +79,14 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     setUp: setUpRegions,
     step: stepRegions,
     kernel: regionsKernel,
+  },
+  oversubscribe: {
+    summary: 'devices with memory of their own stream over more than it holds (--device-memory, --policy)',
+    audited: OVERSUBSCRIBE_AUDITED,
+    devicePages: OVERSUBSCRIBE_DEVICE_PAGES,
+    setUp: setUpOversubscribe,
+    step: stepOversubscribe,
+    kernel: oversubscribeKernel,
   },
 }
 

@@ -76,7 +76,8 @@ export function migrateToSystem(dev: DeviceContext, mirror: Mirror, request: Ioc
 export function evictAll(dev: DeviceContext): void {
   const { first, count } = dev.memory.frames()
   for (let done = 0; done < count; done += BATCH) {
-    const migration = dev.memory.evictSetup((first + done) as Frame, Math.min(BATCH, count - done))
+    const pages = Math.min(BATCH, count - done)
+    const migration = dev.memory.evictSetup(Array.from({ length: pages }, (_, i) => (first + done + i) as Frame))
     supplySystemPages(dev, migration, null)
     dev.memory.pages(migration)
     dev.memory.finalize(migration)
