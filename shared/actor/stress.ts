@@ -61,13 +61,19 @@ export function leadStress(task: Task, workload: Workload, shape: StressShape): 
     freeCompletion(task, kernel)
   }
   // A service may still be at faults that nobody waits for: what it changes now, the audit would find half done.
-  for (let device = 0; device < shape.devices; device++) while (!serviceIsIdle(task, device)) nap(task, SERVICE_NAP_NS)
+  awaitServices(task, shape.devices)
   reapDeferred(task)
   standStill(task, shape.cpus + (shape.reclaimers ?? 0))
   switchMm(task, NO_MM)
   mmPut(task, mm) // devices still mirror it: exit stops them first
   for (const mirror of mirrors) detachDevice(task, mirror)
+  // What the end of the address space left to a service has a reference of the mirror until it is done; the machine halts behind us.
+  awaitServices(task, shape.devices)
   reapDeferred(task)
+}
+
+function awaitServices(task: Task, devices: number): void {
+  for (let device = 0; device < devices; device++) while (!serviceIsIdle(task, device)) nap(task, SERVICE_NAP_NS)
 }
 
 /** The part of every other cpu. */
