@@ -76,7 +76,7 @@ export const HISTOGRAM = { deviceFault: 0, invalidation: 1, cpuFault: 2 } as con
 export type HistogramName = keyof typeof HISTOGRAM
 export const HISTOGRAM_NAMES = Object.keys(HISTOGRAM) as HistogramName[]
 
-export const COUNTER_WORDS = 32
+export const COUNTER_WORDS = 64
 const BUCKETS = 512
 const SUB_BITS = 4
 export const HISTOGRAM_WORDS = HISTOGRAM_NAMES.length * BUCKETS
