@@ -25,6 +25,8 @@ export const RACE_IDS = [
   'dir-freed-before-grace',
   'pte-dirty-lost-in-migration',
   'exclusive-entry-without-ref',
+  'copy-failure-published',
+  'two-meanings-one-errno',
   'swapped-page-reported-as-ok',
 ] as const
 
