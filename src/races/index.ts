@@ -22,11 +22,13 @@ export const RACE_IDS = [
   'reaper-without-notifier',
   'collapse-without-notifier',
   'fork-keeps-device-writable',
+  'fork-shares-context',
   'dir-freed-before-grace',
   'pte-dirty-lost-in-migration',
   'exclusive-entry-without-ref',
   'copy-failure-published',
   'two-meanings-one-errno',
+  'flush-work-cycle',
   'swapped-page-reported-as-ok',
 ] as const
 
