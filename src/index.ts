@@ -6,6 +6,7 @@
 export type { BenchResult } from '../bench/measure.ts'
 export type { ActorOutcome, Answer, Program } from '../shared/actor/actor.ts'
 export type { ScenarioLine, ScenarioOp } from '../shared/actor/ops.ts'
+export type { Era } from '../shared/hmm/era.ts'
 export type { ActorKind } from '../shared/seam/actors.ts'
 export { HmmError, InvariantError } from '../shared/seam/error.ts'
 export { ORACLES, type Oracle, type Violation } from '../shared/seam/violation.ts'
@@ -49,4 +50,5 @@ export { type ConcurrentScenario, parseConcurrent } from './scenario/concurrent.
 export { InputError } from './scenario/error.ts'
 export { parseSequential, type SequentialScenario } from './scenario/parse.ts'
 export { type Latency, type StressOptions, type StressProgress, type StressResult, stress } from './stress.ts'
+export { type DriverCheck, type DriverReport, type TestDriverOptions, testDriver } from './testdriver.ts'
 export type { TraceOptions, TraceResult } from './trace/feeder.ts'

@@ -8,9 +8,10 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { ActorOutcome, Program } from '../shared/actor/actor.ts'
-import type { ActorApi } from '../shared/actor/api.ts'
+import type { ActorApi, BootOutcome } from '../shared/actor/api.ts'
 import { actorsOf, layMachine, type MachineConfig, type MirrorReclaim } from '../shared/actor/machine.ts'
 import { type LayoutDigests, layoutDifference, layoutDigests } from '../shared/check/layout.ts'
+import type { DriverFacts } from '../shared/device/registry.ts'
 import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import type { ActorKind } from '../shared/seam/actors.ts'
 import { giveBaton } from '../shared/seam/batonword.ts'
@@ -109,6 +110,8 @@ export const DEFAULT_BYTES = 64 * 1024 * 1024
 
 export class Machine {
   readonly config: MachineConfig
+  /** The driver of each device. */
+  drivers: readonly DriverFacts[] = []
   private bootTask: Task
   private readonly actors: readonly Actor[]
   private readonly booted: LayoutDigests
@@ -179,7 +182,9 @@ export class Machine {
       .map(({ kind, index }) => startActor(kind, index, options))
     const machine = new Machine(config, task, actors, booted)
     try {
-      const threads = await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers, policies })))
+      const workers = await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers, policies })))
+      machine.drivers = workers[0]?.drivers ?? []
+      const threads = workers.map(({ thread }) => thread)
       if (options.core !== undefined) await keepOnCore(threads, options.core)
     } catch (error) {
       await machine.close()
@@ -287,7 +292,7 @@ function startActor(kind: ActorKind, index: number, { edit, plain = edit !== und
   return { kind, index, name, remote }
 }
 
-async function bootActor(actor: Actor, setup: Parameters<ActorApi['boot']>[0]): Promise<number | undefined> {
+async function bootActor(actor: Actor, setup: Parameters<ActorApi['boot']>[0]): Promise<Extract<BootOutcome, { ok: true }>> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -297,7 +302,7 @@ async function bootActor(actor: Actor, setup: Parameters<ActorApi['boot']>[0]): 
   })
   const outcome = await Promise.race([actor.remote.calls.boot(setup), late]).finally(() => clearTimeout(timer))
   if (!outcome.ok) throw new HmmError(outcome.code, outcome.message)
-  return outcome.thread
+  return outcome
 }
 
 function deathOf(task: Task, id: number, error: unknown): string {

@@ -9,7 +9,7 @@ import { expose } from 'comlink'
 import { installOracles, type Program, runActor } from '../shared/actor/actor.ts'
 import type { ActorApi, ActorSetup, BootOutcome } from '../shared/actor/api.ts'
 import type { ForeignFunctions } from '../shared/actor/subject.ts'
-import { asDriver, registerDriver } from '../shared/device/registry.ts'
+import { asDriver, type DriverFacts, factsOf, registerDriver } from '../shared/device/registry.ts'
 import { registerMm } from '../shared/mm/mm.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
 import { coreCopies, HmmError } from '../shared/seam/error.ts'
@@ -22,8 +22,9 @@ export function hostActor(): void {
   const api: ActorApi = {
     async boot(setup) {
       try {
-        task = await bootTask(setup)
-        return { ok: true, ...threadNumber() }
+        const booted = await bootTask(setup)
+        task = booted.task
+        return { ok: true, drivers: booted.drivers, ...threadNumber() }
       } catch (error) {
         return refusal(error)
       }
@@ -36,15 +37,18 @@ export function hostActor(): void {
   expose(api, port)
 }
 
-async function bootTask(setup: ActorSetup): Promise<Task> {
+async function bootTask(setup: ActorSetup): Promise<{ task: Task; drivers: DriverFacts[] }> {
   const task = new Task({ buffer: setup.buffer, actor: setup.actor, nowNs: hostNowNs })
   registerMm(task)
+  const drivers: DriverFacts[] = []
   for (const [device, url] of setup.drivers.entries()) {
-    registerDriver(task, device, asDriver(await load(url), url), await loadPolicy(setup.policies?.[device]))
+    const driver = asDriver(await load(url), url)
+    registerDriver(task, device, driver, await loadPolicy(setup.policies?.[device]))
     assertOneCore(url)
+    drivers.push(factsOf(driver))
   }
   installOracles(task)
-  return task
+  return { task, drivers }
 }
 
 /** The functions of a foreign protocol under exploration. */

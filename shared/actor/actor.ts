@@ -6,6 +6,7 @@
  *   sequential   interprets a scenario       serve
  *   stress       leads or joins a workload   serve; engines know its kernel; reclaimers put out and move pages
  *   explore      a thread of the subject     serve, or a thread; all of them controlled
+ *   lifecycle    opens and closes a device   serve
  */
 import { checkContract } from '../check/contract.ts'
 import { noteWrites } from '../check/dirty.ts'
@@ -28,6 +29,7 @@ import { describeActor } from '../seam/trace.ts'
 import { type Violation, ViolationSignal } from '../seam/violation.ts'
 import { explorePart } from './exploration.ts'
 import { Interpreter } from './interpreter.ts'
+import { type LifecycleProgram, runLifecycle } from './lifecycle.ts'
 import type { ScenarioLine } from './ops.ts'
 import { joinStress, leadStress, prepareWorkload, reclaimStress, type StressShape } from './stress.ts'
 import type { ExploreProgram, ForeignFunctions } from './subject.ts'
@@ -37,6 +39,7 @@ export type Program =
   | { readonly kind: 'sequential'; readonly lines: readonly ScenarioLine[] }
   | { readonly kind: 'stress'; readonly profile: string; readonly shape: StressShape }
   | ExploreProgram
+  | LifecycleProgram
 
 /** The answer of one scenario line. */
 export interface Answer {
@@ -94,6 +97,10 @@ function part(task: Task, program: Exclude<Program, ExploreProgram>): ActorOutco
   switch (KINDS[kind]) {
     case 'cpu':
       if (program.kind === 'sequential') return index === 0 ? interpret(task, program.lines) : { end: 'done' }
+      if (program.kind === 'lifecycle') {
+        if (index === 0) runLifecycle(task, program)
+        return { end: 'done' }
+      }
       if (workload === undefined) throw new HmmError('HMM_ERR_CONFIG', `there is no workload ${program.profile}`)
       if (index === 0) leadStress(task, workload, program.shape)
       else joinStress(task, workload)

@@ -1,4 +1,5 @@
 /** What the booting thread asks of a worker, over the control plane: plain data both ways, no call throws. */
+import type { DriverFacts } from '../device/registry.ts'
 import type { ActorOutcome, Program } from './actor.ts'
 
 /** What a worker is started with. */
@@ -11,9 +12,9 @@ export interface ActorSetup {
   readonly policies?: readonly (string | undefined)[]
 }
 
-/** `thread`: the host's number of the worker's thread, where it has one to tell. */
+/** `drivers`: of each device. `thread`: the host's number of the worker's thread, where it has one to tell. */
 export type BootOutcome =
-  | { readonly ok: true; readonly thread?: number }
+  | { readonly ok: true; readonly drivers: readonly DriverFacts[]; readonly thread?: number }
   | { readonly ok: false; readonly code: string; readonly message: string }
 
 export interface ActorApi {

@@ -165,6 +165,35 @@ export function asDriver(exported: unknown, url: string): Driver {
   return driver as Driver
 }
 
+/** Calls that a driver may export. */
+const CALLS = [
+  'attach',
+  'detach',
+  'close',
+  'invalidate',
+  'invalidateStart',
+  'invalidateFinish',
+  'update',
+  'copyToDevice',
+  'copyFromDevice',
+  'release',
+  'serviceFault',
+  'migrateToRam',
+  'work',
+  'ioctl',
+] as const satisfies readonly (keyof Driver)[]
+
+/** What a driver is, as plain data: it travels to the booting thread, which loads no driver itself. */
+export interface DriverFacts {
+  readonly name: string
+  /** The calls that it exports. */
+  readonly calls: readonly (typeof CALLS)[number][]
+}
+
+export function factsOf(driver: Driver): DriverFacts {
+  return { name: driver.name, calls: CALLS.filter((call) => driver[call] !== undefined) }
+}
+
 function bind(driver: Driver, dev: DeviceContext): BoundDriver {
   const guard = <R>(call: string, run: () => R): R => guarded(driver, dev, call, run)
   const missing = (call: string): never => {

@@ -4,10 +4,11 @@
  *   heap region
  *   word   0 ....... 15      16 ..              16 + CLASSES * 16            then
  *        +-----------------+------------------+----------------------------+--------------------------------+
- *        | BUMP .. FAILURES| one line a class | live count, one word a kind| chunks, each for one class     |
+ *        | BUMP .. FAIL_IN | one line a class | live count, one word a kind| chunks, each for one class     |
  *        +-----------------+------------------+----------------------------+--------------------------------+
  *
  *   FAILURES     allocations that failed. Atomic, and no schedule point: who keeps something that could be freed looks at it.
+ *   FAIL_IN      fault injection: the allocation that counts it down to 0 fails. 0: none does.
  *   words 4..15  belong to deferred.ts.
  *   BUMP         first heap word not yet given to a class. Atomic, and never beyond LIMIT: an add that is taken back when it
  *                was too much would leave the counter inside what somebody else was given meanwhile.
@@ -24,7 +25,7 @@
 import { regionAt, regionWords } from '../memory/regions.ts'
 import { LINE_WORDS, lineAligned, type WordAt } from '../memory/words.ts'
 import { actorName, OP } from '../seam/actors.ts'
-import { atomicCas, atomicLoad, quietAdd, quietAnd, quietLoad, quietOr } from '../seam/atomics.ts'
+import { atomicCas, atomicLoad, quietAdd, quietAnd, quietLoad, quietOr, quietStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
 import { violation } from '../seam/violation.ts'
@@ -65,6 +66,7 @@ const QUARANTINE = 32
 const BUMP = 0
 const LIMIT = 1
 const FAILURES = 2
+const FAIL_IN = 3
 const OTHERS = 4
 const CLASS_AT = LINE_WORDS
 const LIVE_AT = CLASS_AT + CLASS_LINES.length * LINE_WORDS
@@ -102,8 +104,9 @@ export function createHeap(task: Task): void {
  * readers no more. Takes and drops `objects` locks; never sleeps.
  */
 export function allocObject(task: Task, kind: ObjectKind): WordAt {
-  let at = takeObject(task, kind)
-  if (at === 0 && reapDeferred(task) > 0) at = takeObject(task, kind)
+  const refused = isToFail(task)
+  let at = refused ? 0 : takeObject(task, kind)
+  if (at === 0 && !refused && reapDeferred(task) > 0) at = takeObject(task, kind)
   if (at === 0) quietAdd(task, regionAt(task.words, 'heap') + FAILURES, 1)
   return at
 }
@@ -111,6 +114,19 @@ export function allocObject(task: Task, kind: ObjectKind): WordAt {
 /** Allocations that failed so far. That it grew means: memory is short. */
 export function allocFailures(task: Task): number {
   return quietLoad(task, regionAt(task.words, 'heap') + FAILURES)
+}
+
+/**
+ * Fault injection: from here on the `nth` allocation of the machine fails, as if memory were out, and no other; 0 takes that back. For
+ * tests of what a driver does then: allocFailures() says whether it came to that.
+ */
+export function failAllocation(task: Task, nth: number): void {
+  quietStore(task, regionAt(task.words, 'heap') + FAIL_IN, nth)
+}
+
+function isToFail(task: Task): boolean {
+  const at = regionAt(task.words, 'heap') + FAIL_IN
+  return quietLoad(task, at) !== 0 && quietAdd(task, at, -1) === 1
 }
 
 function takeObject(task: Task, kind: ObjectKind): WordAt {

@@ -2,7 +2,7 @@
  * Recordings: all that is needed to run one schedule again, as a file or as a token to paste. A recording names the build and the
  * driver that it was made with; with another one the schedule would mean something else, and replay says so.
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -103,11 +103,20 @@ export function hashOf(text: string): string {
 
 /** Hash of the protocol's code as it runs here, and of the modules at `urls`. */
 export function buildHash(urls: readonly string[]): string {
+  coreHash ??= hashOfCore()
+  const hash = coreHash.copy()
+  for (const url of urls) if (url.startsWith('file:')) hash.update(readFileSync(fileURLToPath(url)))
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** Read once: what runs is what was there when this process began. */
+let coreHash: Hash | undefined
+
+function hashOfCore(): Hash {
   const hash = createHash('sha256').update(version())
   const shared = join(dirname(fileURLToPath(import.meta.url)), '../../shared')
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
   const files = readdirSync(shared, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(extension))
   for (const file of files.sort()) hash.update(file).update(readFileSync(join(shared, file)))
-  for (const url of urls) if (url.startsWith('file:')) hash.update(readFileSync(fileURLToPath(url)))
-  return hash.digest('hex').slice(0, 16)
+  return hash
 }
