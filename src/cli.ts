@@ -4,7 +4,7 @@
  *
  * Exit codes: 0 clean; 1 a violation was found or an answer differs; 2 wrong usage or bad input; 3 the run itself failed.
  */
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { HmmError } from '../shared/seam/error.ts'
 import {
   bytes,
@@ -141,6 +141,20 @@ async function main(): Promise<number> {
     )
     .action(async (files: string[], flags) => {
       exit = await (await import('./cli/explore.ts')).exploreVerb(files, flags)
+    })
+
+  program
+    .command('new')
+    .description('write a driver to start from: commented, working, with a scenario that explores it and a test')
+    .addArgument(new Argument('<what>', 'what to write').choices(['driver']))
+    .argument('<name>', 'its name, and that of its folder: small letters, digits and hyphens')
+    .option('--out <folder>', 'where its folder is put', '.')
+    .addHelpText(
+      'after',
+      '\nNothing is overwritten: a folder that is there already is refused.\n\nExamples:\n  hmm new driver my-gpu\n  hmm new driver my-gpu --out drivers',
+    )
+    .action(async (_what: string, name: string, flags) => {
+      exit = (await import('./cli/new.ts')).newVerb(name, flags)
     })
 
   program

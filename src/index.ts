@@ -39,6 +39,7 @@ export {
 export { RunFailure } from './failure.ts'
 export { type BootOptions, boot, type DeviceOptions, Machine, type RunOutcome } from './machine.ts'
 export { type Merged, merge } from './merge.ts'
+export { type NewDriver, type NewDriverOptions, newDriver } from './newdriver.ts'
 export { CATALOGUE, type CatalogueEntry } from './races/catalogue.ts'
 export { applyEdit, type CoreEdit } from './races/edit.ts'
 export { RACE_IDS, raceById } from './races/index.ts'

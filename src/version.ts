@@ -1,7 +1,11 @@
-/** The version of this package, from its package.json, built or not. */
+/** This package as it lies on disk, built or not: its files, and the version in its package.json. */
 import { readFileSync } from 'node:fs'
 
+/** A file or folder of the package, by its path from the package's root. */
+export function packageUrl(path: string): URL {
+  return new URL(path, new URL(import.meta.url.includes('/dist/') ? '../../' : '../', import.meta.url))
+}
+
 export function version(): string {
-  const root = new URL(import.meta.url.includes('/dist/') ? '../../package.json' : '../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(root, 'utf8')) as { version: string }).version
+  return (JSON.parse(readFileSync(packageUrl('package.json'), 'utf8')) as { version: string }).version
 }

@@ -1,0 +1,64 @@
+/**
+ * `newDriver`: a driver to start from, in a folder of its own. What is written is a copy of templates/driver, real files that are linted,
+ * checked and run where they lie, with the new name in the place of theirs.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { HmmError } from '../shared/seam/error.ts'
+import { packageUrl, version } from './version.ts'
+
+export interface NewDriverOptions {
+  /** Where the driver's folder is put. Default: the current folder. */
+  readonly out?: string
+}
+
+export interface NewDriver {
+  /** The driver's folder. */
+  readonly folder: string
+  /** Names of the files in it. */
+  readonly files: readonly string[]
+}
+
+const TEMPLATES = packageUrl('templates/driver/')
+/** What the templates say where the name goes, and the version. */
+const NAME = 'my-driver'
+const VERSION = 'VERSION'
+/** Under its own name it would cut the templates off from the package they are in. */
+const PACKAGE = 'package.template.json'
+
+/**
+ * Writes a driver called `name` into a new folder of that name. Throws HMM_ERR_USAGE for a bad name and a folder that is there already,
+ * HMM_ERR_OUTPUT when it cannot be written.
+ */
+export function newDriver(name: string, { out = '.' }: NewDriverOptions = {}): NewDriver {
+  checkName(name)
+  const folder = join(out, name)
+  if (existsSync(folder)) throw new HmmError('HMM_ERR_USAGE', `${folder} is there already, and nothing was written`)
+  const files = readdirSync(TEMPLATES)
+    .map((template) => ({
+      file: template === PACKAGE ? 'package.json' : template.replace(NAME, name),
+      text: readFileSync(fileURLToPath(new URL(template, TEMPLATES)), 'utf8')
+        .replaceAll(NAME, name)
+        .replace(VERSION, version()),
+    }))
+    .sort((a, b) => a.file.localeCompare(b.file))
+  try {
+    mkdirSync(folder, { recursive: true })
+    for (const { file, text } of files) writeFileSync(join(folder, file), text)
+  } catch (error) {
+    throw new HmmError('HMM_ERR_OUTPUT', `${folder} could not be written: ${error instanceof Error ? error.message : error}`)
+  }
+  return { folder, files: files.map(({ file }) => file) }
+}
+
+/** It becomes a folder, a package, a scenario and a string in the driver. */
+function checkName(name: string): void {
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name))
+    throw new HmmError(
+      'HMM_ERR_USAGE',
+      `a driver is called by 1 to 40 small letters, digits and hyphens, a letter first, not ${JSON.stringify(name)}`,
+    )
+  if (name === 'hmm-runtime')
+    throw new HmmError('HMM_ERR_USAGE', 'a driver is not called hmm-runtime: that is what it depends on')
+}
