@@ -204,7 +204,7 @@ function bind(driver: Driver, dev: DeviceContext): BoundDriver {
     dev,
     servesFaults: driver.serviceFault !== undefined,
     takesCommands: driver.ioctl !== undefined,
-    attach: (mirror) => guard('attach', () => driver.attach?.(dev, mirror) ?? 0),
+    attach: (mirror) => guard('attach', () => zeroOrErrno(driver.attach?.(dev, mirror) ?? 0)),
     close: (mirror) => guard('close', () => driver.close?.(dev, mirror)),
     putMirror: (mirror) => guard('detach', () => dev.putMirror(mirror)),
     serviceFault: (mirror, fault) =>
@@ -215,6 +215,12 @@ function bind(driver: Driver, dev: DeviceContext): BoundDriver {
     ioctl: (mirror, request) =>
       guard('ioctl', () => (driver.ioctl === undefined ? missing('ioctl') : driver.ioctl(dev, mirror, request))),
   }
+}
+
+/** Anything else would be taken for what it is not: an opener that is told 5 has a mirror 5. */
+function zeroOrErrno(answer: number): number {
+  if (Number.isInteger(answer) && answer <= 0) return answer
+  throw new Error(`it answered ${answer}, and not 0 or a negative errno`)
 }
 
 /** Runs a call of a driver: what it throws is named. */

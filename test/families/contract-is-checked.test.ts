@@ -72,3 +72,9 @@ t.test(
     }
   },
 )
+
+t.test('a driver whose attach answers what is no errno', async (t) => {
+  const folder = t.testdir({ 'five.mjs': "export default { name: 'five', attach: () => 5, invalidate: () => true }" })
+  const { checks } = await testDriver(`${folder}/five.mjs`, { eras: ['sequence'], only: /twice/ })
+  t.match(checks[1]?.message, /driver five of device 0 failed in attach\(\): it answered 5, and not 0 or a negative errno$/)
+})
