@@ -67,10 +67,8 @@ export async function testDriver(url: string, options: TestDriverOptions = {}): 
   checkOptions(options)
   const suite = new Suite(url, options)
   const [first = DEFAULT_ERA] = options.eras ?? []
-  const facts = await suite.load(first)
-  if (facts !== null) {
-    for (const era of options.eras ?? erasOf(facts)) await suite.runEra(era, era === first ? facts : await suite.load(era))
-  }
+  const facts = await suite.runEra(first)
+  for (const era of facts === null ? [] : (options.eras ?? erasOf(facts)).slice(1)) await suite.runEra(era)
   return { driver: facts?.name ?? url, ok: suite.checks.every(({ ok }) => ok), checks: suite.checks }
 }
 
@@ -112,51 +110,34 @@ class Suite {
     this.seed = options.seed ?? 1
   }
 
-  /** Loads it into a machine of `era`: what it is, or null. */
-  async load(era: Era): Promise<DriverFacts | null> {
-    let facts: DriverFacts | null = null
-    await this.check(LOADED, era, () =>
-      this.onMachine(era, async (machine) => {
-        facts = (await machine.fresh()).drivers[0] ?? null
-        return FINE
-      }),
-    )
-    return facts
-  }
-
-  /** All checks of an era; none if the driver was not loaded. */
-  async runEra(era: Era, facts: DriverFacts | null): Promise<void> {
-    if (facts === null) return
-    const abilities = await this.abilitiesOf(era, facts)
-    await this.courses(era, facts, abilities)
-    const meetings = this.options.schedules === 0 ? [] : MEETINGS.filter(({ needs }) => abilities.has(needs))
+  /** All checks of an era. What the driver is; null, and no more checks, if it could not be loaded. */
+  async runEra(era: Era): Promise<DriverFacts | null> {
+    const machine = new CourseMachine(this.url, era, this.seed)
+    const known = await this.courses(era, machine).finally(() => machine.close())
+    if (known === null) return null
+    const meetings = this.options.schedules === 0 ? [] : MEETINGS.filter(({ needs }) => known.abilities.has(needs))
     for (const meeting of meetings) await this.check(meeting.name, era, () => this.explored(meeting, era))
     if (this.options.seconds !== 0) await this.check(UNDER_LOAD, era, () => this.stressed(era))
+    return known.facts
   }
 
-  /** What it can do. Of commands only a try tells; one that goes wrong is found where it is checked. */
-  private abilitiesOf(era: Era, { calls }: DriverFacts): Promise<ReadonlySet<Need>> {
-    const abilities = new Set<Need>(calls.includes('serviceFault') ? ['faults'] : [])
-    if (!calls.includes('ioctl')) return Promise.resolve(abilities)
-    return this.onMachine(era, async (machine) => {
-      const answersOf = async (lines: readonly string[]) => (await machine.ask(lines)).map(({ got }) => got)
-      const [, bound, submitted] = await answersOf(['mmap A 1 rw private', 'bind 0 A 0 1 rw', 'submit 0 A 0 1 1'])
-      if (bound === 'ok' && (submitted === 'ok' || submitted === 'EAGAIN')) abilities.add('jobs')
-      const [, , moved] = await answersOf(['mmap A 1 rw private', 'store A 0 7', 'migrate_dev 0 A 0 1'])
-      if (moved?.startsWith('ok') === true) abilities.add('moves')
-      return abilities
+  /** Loads it, finds out what it can do, and runs the courses that mean something then. */
+  private async courses(era: Era, machine: CourseMachine): Promise<{ facts: DriverFacts; abilities: ReadonlySet<Need> } | null> {
+    let loaded: DriverFacts | undefined
+    await this.check(LOADED, era, async () => {
+      loaded = (await machine.fresh()).drivers[0]
+      return FINE
     })
-  }
-
-  private async courses(era: Era, { calls }: DriverFacts, abilities: ReadonlySet<Need>): Promise<void> {
+    const facts = loaded as DriverFacts | undefined // assigned in a call, which types do not follow
+    if (facts === undefined) return null
+    const abilities = await abilitiesOf(machine, facts)
     const courses: Course[] = ['twice', 'space-first', 'scarce']
     if (abilities.has('faults') || abilities.has('jobs')) courses.push('used')
     if (abilities.has('faults')) courses.push('busy')
-    if (calls.includes('ioctl')) courses.push('command')
-    await this.onMachine(era, async (machine) => {
-      for (const course of courses)
-        await this.check(NAMES[course], era, () => (course === 'scarce' ? scarce(machine) : plain(machine, course)))
-    })
+    if (facts.calls.includes('ioctl')) courses.push('command')
+    for (const course of courses)
+      await this.check(NAMES[course], era, () => (course === 'scarce' ? scarce(machine) : plain(machine, course)))
+    return { facts, abilities }
   }
 
   private async explored(meeting: Meeting, era: Era): Promise<Verdict> {
@@ -205,15 +186,6 @@ class Suite {
     return this.options.signal?.aborted === true
   }
 
-  private async onMachine<R>(era: Era, use: (machine: CourseMachine) => Promise<R>): Promise<R> {
-    const machine = new CourseMachine(this.url, era, this.seed)
-    try {
-      return await use(machine)
-    } finally {
-      await machine.close()
-    }
-  }
-
   /** A run that failed is the driver's fault as well as a find: it has a sentence that says whose. */
   private async check(name: string, era: Era, run: () => Promise<Verdict>): Promise<void> {
     const { only } = this.options
@@ -227,6 +199,17 @@ class Suite {
     this.checks.push(check)
     this.options.onCheck?.(check)
   }
+}
+
+/** What it can do. Of commands only a try tells; one that goes wrong is found where it is checked. */
+async function abilitiesOf(machine: CourseMachine, { calls }: DriverFacts): Promise<ReadonlySet<Need>> {
+  const abilities = new Set<Need>(calls.includes('serviceFault') ? ['faults'] : [])
+  if (!calls.includes('ioctl')) return abilities
+  const [, bound, submitted] = await machine.ask(['mmap A 1 rw private', 'bind 0 A 0 1 rw', 'submit 0 A 0 1 1'])
+  if (bound === 'ok' && (submitted === 'ok' || submitted === 'EAGAIN')) abilities.add('jobs')
+  const [, , moved] = await machine.ask(['mmap A 1 rw private', 'store A 0 7', 'migrate_dev 0 A 0 1'])
+  if (moved?.startsWith('ok') === true) abilities.add('moves')
+  return abilities
 }
 
 async function plain(machine: CourseMachine, course: Course): Promise<Verdict> {

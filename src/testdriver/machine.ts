@@ -2,7 +2,6 @@
  * The machine of the contract tests that are no explorations: one cpu, one device of the driver under test. It is laid out anew for
  * each course, and booted anew when a course ended one of its actors.
  */
-import type { Answer } from '../../shared/actor/actor.ts'
 import type { LifecycleProgram } from '../../shared/actor/lifecycle.ts'
 import { auditInventory, takeInventory } from '../../shared/check/references.ts'
 import { reapDeferred } from '../../shared/frame/deferred.ts'
@@ -22,6 +21,8 @@ export class CourseMachine {
   private readonly era: Era
   private readonly seed: number
   private machine: Machine | null = null
+  /** What went wrong may have written anywhere. */
+  private wasWell = true
 
   constructor(driver: string, era: Era, seed: number) {
     this.driver = driver
@@ -31,7 +32,7 @@ export class CourseMachine {
 
   /** A machine that nothing has run on. Throws HmmError when the driver cannot be loaded or does not go with the era. */
   async fresh(): Promise<Machine> {
-    if (this.machine?.reusable === true) this.machine.reset()
+    if (this.machine?.reusable === true && this.wasWell) this.machine.reset()
     else {
       await this.close()
       this.machine = await Machine.boot({
@@ -43,6 +44,7 @@ export class CourseMachine {
         bytes: BYTES,
         swapPages: SWAP_PAGES,
       })
+      this.wasWell = true
     }
     return this.machine
   }
@@ -54,6 +56,7 @@ export class CourseMachine {
     const before = takeInventory(task)
     const outcome = await machine.run(program)
     const ended = wrongEnd(outcome)
+    this.wasWell = ended === null
     if (ended !== null) return { wrong: ended, failed: allocFailures(task) > 0 }
     reapDeferred(task)
     const left = auditInventory(task, before).map(({ message }) => message)
@@ -63,13 +66,14 @@ export class CourseMachine {
     }
   }
 
-  /** Answers of operations in the scenario language, up to the end of the run, whatever that was. */
-  async ask(operations: readonly string[]): Promise<readonly Answer[]> {
+  /** Answers of operations in the scenario language; none if the run did not come to its end. */
+  async ask(operations: readonly string[]): Promise<readonly string[]> {
     const machine = await this.fresh()
     const { lines } = parseSequential('operations', operations.join('\n'))
     const outcome = await machine.run({ kind: 'sequential', lines })
+    this.wasWell = wrongEnd(outcome) === null
     const [cpu] = outcome.actors
-    return cpu?.end === 'done' && cpu.answers !== undefined ? cpu.answers : []
+    return cpu?.end === 'done' && cpu.answers !== undefined ? cpu.answers.map(({ got }) => got) : []
   }
 
   async close(): Promise<void> {
