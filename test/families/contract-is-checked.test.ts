@@ -10,13 +10,16 @@ function driver(name: string): string {
   return fileURLToPath(new URL(`../drivers/${name}${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url))
 }
 
+/** A find ends the search: with luck it is among the first hundred. */
+const MOST = 3000
+
 for (const [name, only, sentence] of [
-  ['skips-the-check', /^a fault meets madvise dontneed/, /^PG: device 0 read A\+0 through a stale entry/],
+  ['skips-the-check', /^a fault meets madvise dontneed/, /^(PG|SUB): device 0 (read|wrote|still maps) A\+0/],
   ['defers-the-invalidation', /^reads and writes what is there/, /^LIFE: .* a mirror is touched after it was freed/],
   ['forgets-to-unmap', /^a fault meets munmap/, /^REF: DMA mappings of device 0: 1 at the end, 0 at the start/],
 ] as const) {
   t.test(`${name}: found by the explorer, and replayed by its token`, async (t) => {
-    const report = await testDriver(driver(name), { eras: ['sequence'], schedules: 60, only })
+    const report = await testDriver(driver(name), { eras: ['sequence'], schedules: MOST, only })
     t.same([report.ok, report.checks.length], [false, 2])
     const find = report.checks[1] as DriverCheck
     t.match(find.message, sentence)
