@@ -100,9 +100,7 @@ export class MirrorIterator {
       let missing = false
       while (!this.inLeaf() && !missing) missing = !this.descend(at)
       if (!missing) return this.found(at, next)
-      // Skip exactly the span of the missing entry: anything longer would jump over populated directories.
-      at = entryLast(this.table.geometry, at, this.depth) + 1
-      this.task.words[this.task.record + WALKED] = at | 0
+      at = this.behindHole(at, next)
     }
     this.vpn = next
     this.next = next
@@ -218,6 +216,23 @@ export class MirrorIterator {
     touchKept(task, directory)
     if (directoryPutUnlessLast(task, directory)) return false
     return !keepDirectory(task, table.root, directory) && directoryPutTest(task, directory)
+  }
+
+  /**
+   * Where the hole ends that begins with the missing entry of `vpn`: at the next entry of the same directory that is there, at its end,
+   * or at `next`. Each step skips exactly the span of a missing entry: anything longer would jump over populated directories.
+   */
+  private behindHole(vpn: number, next: number): number {
+    const { task, depth } = this
+    const { geometry } = this.table
+    const directory = this.directory[depth] as Directory
+    const end = depth === 0 ? next : Math.min(next, directoryLast(geometry, vpn, depth) + 1)
+    let at = entryLast(geometry, vpn, depth) + 1
+    while (at < end && atomicLoad(task, directoryEntryAt(directory, directoryIndex(geometry, at, depth))) === 0) {
+      at = entryLast(geometry, at, depth) + 1
+      task.words[task.record + WALKED] = at | 0
+    }
+    return at
   }
 
   /** Enters the child that holds `vpn`. False if there is none, or it is dead. */

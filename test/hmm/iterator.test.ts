@@ -236,9 +236,7 @@ t.test('D1-a: the parent of a level-1 directory is the root, from which nothing 
 t.test('D1-b: a hole is as long as the missing entry, not as the directory it is missing from', async (t) => {
   const wrong = await importEdited<Iterators>(t, {
     file: 'shared/hmm/iterator.js',
-    replace: [
-      ['at = entryLast(this.table.geometry, at, this.depth) + 1', 'at = directoryLast(this.table.geometry, at, this.depth) + 1'],
-    ],
+    replace: [['let at = entryLast(geometry, vpn, depth) + 1', 'let at = directoryLast(geometry, vpn, depth) + 1']],
   })
   const { task } = solo()
   const table = newTable(task)
