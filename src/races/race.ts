@@ -1,7 +1,8 @@
 /**
  * What the folder of a known race holds: `race.ts` (this shape), `scenario.scn`, and `driver.ts` where the fault is a driver's.
  * The protocol code has no switches for bugs: a driver's race is a driver that makes the mistake, a race of the core is an edit
- * of one of its steps, applied to the code as a worker loads it (edit.ts). Without driver and edit the same scenario is clean.
+ * of one of its steps, applied to the code as a worker loads it (edit.ts). Without driver and edit the same scenario is clean: with
+ * the family's own driver, or with the folder's `fixed.ts` where the mistake is in something that no family has.
  */
 import type { Oracle } from '../../shared/seam/violation.ts'
 import type { ForeignActors } from '../explore/subjects.ts'
@@ -29,6 +30,8 @@ export interface Race {
   readonly search?: { readonly strategy: 'pct' | 'random' | 'dfs'; readonly depth?: number; readonly preemptions?: number }
   /** Module URL of the faulty driver, and the family it stands for. */
   readonly driver?: { readonly family: string; readonly module: string }
+  /** Module URL of the same driver without the mistake, where the family's own would be another driver. */
+  readonly fixed?: string
   readonly edit?: CoreEdit
   /** URL of the folder's scenario; or, for a race of one primitive alone, functions of its `actors.ts`. */
   readonly scenario?: string
@@ -38,17 +41,20 @@ export interface Race {
 /** A race as its folder states it: `here` is the folder's import.meta.url. */
 export function defineRace(
   here: string,
-  race: Omit<Race, 'scenario' | 'driver' | 'actors'> & {
+  race: Omit<Race, 'scenario' | 'driver' | 'fixed' | 'actors'> & {
     /** The family that the folder's driver stands for. */
     readonly family?: string
+    /** The folder has a `fixed.ts`. */
+    readonly fixed?: true
     readonly actors?: Omit<ForeignActors, 'module'>
   },
 ): Race {
-  const { family, actors, ...rest } = race
+  const { family, fixed, actors, ...rest } = race
   const extension = here.slice(here.lastIndexOf('.'))
   const driver = family === undefined ? {} : { driver: { family, module: new URL(`./driver${extension}`, here).href } }
+  const right = fixed === undefined ? {} : { fixed: new URL(`./fixed${extension}`, here).href }
   if (actors !== undefined) return { ...rest, actors: { ...actors, module: new URL(`./actors${extension}`, here).href } }
-  return { ...rest, ...driver, scenario: sourceOf(here) }
+  return { ...rest, ...driver, ...right, scenario: sourceOf(here) }
 }
 
 /** Scenarios are not compiled: they stay where the sources are, beside the built code. */
@@ -59,4 +65,9 @@ function sourceOf(here: string): string {
 /** How a race is looked for when nothing else is asked. */
 export function searchOf(race: Race): { strategy: 'pct' | 'random' | 'dfs'; depth: number; preemptions: number } {
   return { strategy: 'pct', depth: race.depth, preemptions: 2, ...race.search }
+}
+
+/** Modules that take the place of families when the race's scenario is run without the race. */
+export function driversWithout({ driver, fixed }: Race): Record<string, string> {
+  return driver === undefined || fixed === undefined ? {} : { [driver.family]: fixed }
 }

@@ -1,4 +1,7 @@
-/** A faulty svm: its callback stores the sequence, but leaves the unmapping to the service (known race 17). */
+/**
+ * A faulty svm: its callback leaves the unmapping to the service, as in known race 17, and the work that it queues holds nothing: it may
+ * outlive its mirror.
+ */
 import { defineDriver } from 'hmm-runtime/driver'
 import svm from 'hmm-runtime/drivers/svm'
 

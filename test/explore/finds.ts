@@ -1,5 +1,5 @@
 /**
- * Where finds come from, for measuring what becomes of them: every known race that can be put in, faulty drivers, protocols that
+ * Where finds come from, for measuring what becomes of them: every known race that can be put in, a faulty driver, protocols that
  * get stuck in each of the ways there are, and long random scenarios with a mistake put in.
  */
 import { fileURLToPath } from 'node:url'
@@ -50,13 +50,7 @@ async function races(): Promise<Source[]> {
   }))
 }
 
-const DRIVERS: readonly (readonly [name: string, depth: number])[] = [
-  ['skips-the-check', 2],
-  ['checks-before-the-lock', 2],
-  ['forgets-the-sequence', 2],
-  ['defers-the-invalidation', 1],
-  ['deadlocks', 2],
-]
+const DRIVERS: readonly (readonly [name: string, depth: number])[] = [['skips-the-check', 2]]
 
 const drivers: readonly Source[] = DRIVERS.map(([name, depth]) => ({
   name: `driver ${name}`,
@@ -85,9 +79,17 @@ const protocols: readonly Source[] = PROTOCOLS.map(({ module, ...actors }) => ({
 
 const MISTAKES: readonly (readonly [name: string, depth: number, put: Pick<ExploreOptions, 'bug' | 'drivers'>])[] = [
   ...DRIVERS.map(([name, depth]) => [`driver ${name}`, depth, { drivers: { svm: driver(name) } }] as const),
-  ['invalidate-only-at-end', 1, { bug: 'invalidate-only-at-end' }],
-  ['range-listed-after-callback', 2, { bug: 'range-listed-after-callback' }],
-  ['recheck-outside-lock', 2, { bug: 'recheck-outside-lock' }],
+  ...(
+    [
+      ['setseq-forgotten', 2],
+      ['deferred-invalidation', 1],
+      ['begin-under-lock', 2],
+      ['invalidate-before-count', 2],
+      ['invalidate-only-at-end', 1],
+      ['range-listed-after-callback', 2],
+      ['recheck-outside-lock', 2],
+    ] as const
+  ).map(([bug, depth]) => [bug, depth, { bug }] as const),
 ]
 
 const longRandom: readonly Source[] = MISTAKES.map(([name, depth, put], i) => ({

@@ -7,7 +7,7 @@ import type { Strategy } from '../../shared/sched/strategy.ts'
 import { Runs } from '../../src/explore/runs.ts'
 import { prepareActors, prepareScenario, readScenario } from '../../src/explore/subjects.ts'
 import { subjectOf } from '../../src/races/index.ts'
-import { type Race, searchOf } from '../../src/races/race.ts'
+import { driversWithout, type Race, searchOf } from '../../src/races/race.ts'
 import { quantile, SIGNIFICANCE, soFewHits } from './binomial.ts'
 
 export interface Asked {
@@ -82,6 +82,7 @@ export async function measure(race: Race, asked: Asked): Promise<Measured> {
       const most = name === 'dfs' ? asked.mostDfs : asked.most
       const hits = await firstHits(faulty, strategy, seeds, most)
       const found = hits.firsts.filter(Number.isFinite).length
+      const { baseSteps, ...without } = await exploreFixed(fixed, strategy, most)
       searches.push({
         strategy: name as SearchResult['strategy'],
         found,
@@ -91,13 +92,14 @@ export async function measure(race: Race, asked: Asked): Promise<Measured> {
         schedules: hits.schedules,
         cut_off: hits.cutOff,
         oracles: byFrequency(hits.oracles),
-        fixed: await exploreFixed(fixed, strategy, most),
+        fixed: without,
       })
       if (name !== 'pct') continue
       const actors = faulty.actorNames.length
-      const least = pctBound(actors, hits.baseSteps, own.depth)
+      const steps = hits.baseSteps || baseSteps // of a find in the first schedule the steps are not known
+      const least = pctBound(actors, steps, own.depth)
       const p = soFewHits(found, hits.schedules, seeds - found, least)
-      bound = { actors, steps: hits.baseSteps, rate: found / hits.schedules, bound: least, p, holds: p >= SIGNIFICANCE }
+      bound = { actors, steps, rate: found / hits.schedules, bound: least, p, holds: p >= SIGNIFICANCE }
     }
     const seen = new Set(searches.flatMap(({ oracles }) => oracles))
     const unexpected = [...seen].filter((oracle) => !(race.oracles as readonly string[]).includes(oracle))
@@ -111,7 +113,9 @@ export async function measure(race: Race, asked: Asked): Promise<Measured> {
 function runsOf(race: Race, bug: Race | null): Runs {
   const subject = subjectOf(race)
   const prepared =
-    'actors' in subject ? prepareActors(subject.actors, bug) : prepareScenario(readScenario(subject.scenario), {}, bug)
+    'actors' in subject
+      ? prepareActors(subject.actors, bug)
+      : prepareScenario(readScenario(subject.scenario), bug === null ? driversWithout(race) : {}, bug)
   return new Runs(prepared.stage)
 }
 
@@ -141,9 +145,9 @@ async function firstHits(runs: Runs, strategy: Strategy, seeds: number, most: nu
   return { firsts, schedules, cutOff, oracles, baseSteps }
 }
 
-async function exploreFixed(runs: Runs, strategy: Strategy, most: number): Promise<FixedResult> {
-  const { schedules, complete, oracle, message } = await search(runs, strategy, most)
-  return { schedules, complete, violation: oracle === null ? null : `${oracle}: ${message}` }
+async function exploreFixed(runs: Runs, strategy: Strategy, most: number): Promise<FixedResult & { readonly baseSteps: number }> {
+  const { schedules, complete, oracle, message, baseSteps } = await search(runs, strategy, most)
+  return { schedules, complete, baseSteps, violation: oracle === null ? null : `${oracle}: ${message}` }
 }
 
 /** Schedules of one seed until one shows a violation, all were seen, or `most` were run. One that is cut off tells nothing. */

@@ -7,7 +7,7 @@ import svm from 'hmm-runtime/drivers/svm'
 
 export default defineDriver({
   ...svm,
-  name: 'forgets-the-sequence',
+  name: 'setseq-forgotten',
   invalidate(dev, mirror, range, seq) {
     if (dev.blockable(range)) dev.lock(mirror)
     else if (!dev.tryLock(mirror)) return false
