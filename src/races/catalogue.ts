@@ -169,5 +169,5 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   race(55, 'write-upgrade-lost', 'request flags overwritten by the result', ['G16'], ['PROG', 'PERM'], 1),
   race(56, 'swapped-page-reported-as-ok', 'snapshot returns "nothing" with success', ['G19'], ['CON', 'LIN'], 1),
   race(57, 'unlocked-reread-of-rights', 'frame from one read of the PMD, rights from another', ['G15', 'G16'], ['PERM'], 2),
-  race(58, 'counter-not-reset-on-reregister', 'count of a window carries over to another range', ['DRV'], ['CON'], 2),
+  race(58, 'counter-not-reset-on-reregister', 'count of a window carries over to another range', ['DRV'], ['CON', 'PROG'], 2),
 ]

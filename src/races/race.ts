@@ -8,6 +8,15 @@ import type { Oracle } from '../../shared/seam/violation.ts'
 import type { ForeignActors } from '../explore/subjects.ts'
 import type { CoreEdit } from './edit.ts'
 
+/** How a race is looked for. */
+export interface Search {
+  readonly strategy: 'pct' | 'random' | 'dfs'
+  readonly depth: number
+  readonly preemptions: number
+  /** Everything is taken down after every so many schedules: 1 for what shows only then. Default: as everywhere. */
+  readonly teardownEvery?: number
+}
+
 export interface Race {
   /** Number in the catalogue. */
   readonly number: number
@@ -27,7 +36,7 @@ export interface Race {
   /** The interleaving, step by step: who does what. */
   readonly interleaving: readonly string[]
   /** How it is looked for when nothing else is asked. Default: pct with the race's depth. */
-  readonly search?: { readonly strategy: 'pct' | 'random' | 'dfs'; readonly depth?: number; readonly preemptions?: number }
+  readonly search?: Partial<Search>
   /** Module URL of the faulty driver, and the family it stands for. */
   readonly driver?: { readonly family: string; readonly module: string }
   /** Module URL of the same driver without the mistake, where the family's own would be another driver. */
@@ -63,7 +72,7 @@ function sourceOf(here: string): string {
 }
 
 /** How a race is looked for when nothing else is asked. */
-export function searchOf(race: Race): { strategy: 'pct' | 'random' | 'dfs'; depth: number; preemptions: number } {
+export function searchOf(race: Race): Search {
   return { strategy: 'pct', depth: race.depth, preemptions: 2, ...race.search }
 }
 

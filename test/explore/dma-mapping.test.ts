@@ -11,11 +11,12 @@ import { stress } from '../../src/stress.ts'
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
 const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/drop-during-device-read.scn', import.meta.url))
-const driver = (name: string) => fileURLToPath(new URL(`../drivers/${name}${extension}`, import.meta.url))
+const driver = (name: string) => new URL(`../../src/races/touched-unowned-frame/${name}${extension}`, import.meta.url).href
+const MAPS_FOR_DMA = driver('fixed')
 
 for (const era of ERAS_THERE.filter((one) => one !== 'events')) {
   t.test(`${era}: clean over 300 schedules`, async (t) => {
-    const result = await explore({ scenario: SCENARIO, era, schedules: 300, drivers: { svm: driver('maps-for-dma') } })
+    const result = await explore({ scenario: SCENARIO, era, schedules: 300, drivers: { svm: MAPS_FOR_DMA } })
     t.equal(result.violation, undefined)
     t.equal(result.cut_off, 0)
     t.ok(result.close_calls > 0, 'some page was mapped in vain')
@@ -23,14 +24,14 @@ for (const era of ERAS_THERE.filter((one) => one !== 'events')) {
 }
 
 t.test('a driver that forgets to unmap is found when everything is closed', async (t) => {
-  const drivers = { svm: driver('forgets-to-unmap') }
+  const drivers = { svm: driver('driver') }
   const { violation } = await explore({ scenario: SCENARIO, schedules: 1000, teardownEvery: 1, drivers, shrink: false })
   t.equal(violation?.oracle, 'REF')
   t.match(violation?.message, /DMA mappings of device 0: 1 at the end, 0 at the start/)
 })
 
 t.test('under load: two seconds, two devices', async (t) => {
-  const result = await stress({ seconds: 2, devices: [driver('maps-for-dma'), driver('maps-for-dma')] })
+  const result = await stress({ seconds: 2, devices: [MAPS_FOR_DMA, MAPS_FOR_DMA] })
   t.same(result.violations, [])
   t.ok(result.faults > 20, `${result.faults} faults were served`)
 })

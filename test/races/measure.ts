@@ -10,6 +10,9 @@ import { subjectOf } from '../../src/races/index.ts'
 import { driversWithout, type Race, searchOf } from '../../src/races/race.ts'
 import { quantile, SIGNIFICANCE, soFewHits } from './binomial.ts'
 
+/** Schedules between two teardowns, where a race does not say. */
+const TEARDOWN_EVERY = 16
+
 export interface Asked {
   readonly seeds: number
   /** Most schedules of one seed. */
@@ -73,6 +76,7 @@ export async function measure(race: Race, asked: Asked): Promise<Measured> {
   const fixed = runsOf(race, null)
   try {
     const own = searchOf(race)
+    const { teardownEvery = TEARDOWN_EVERY } = own
     const strategies: Strategy['name'][] = ['random', 'pct', ...(own.strategy === 'dfs' ? (['dfs'] as const) : [])]
     const searches: SearchResult[] = []
     let bound: BoundResult | null = null
@@ -80,9 +84,9 @@ export async function measure(race: Race, asked: Asked): Promise<Measured> {
       const strategy = { name, seed: 1, loose: false, depth: own.depth, preemptions: own.preemptions }
       const seeds = name === 'dfs' ? 1 : asked.seeds
       const most = name === 'dfs' ? asked.mostDfs : asked.most
-      const hits = await firstHits(faulty, strategy, seeds, most)
+      const hits = await firstHits(faulty, strategy, teardownEvery, seeds, most)
       const found = hits.firsts.filter(Number.isFinite).length
-      const { baseSteps, ...without } = await exploreFixed(fixed, strategy, most)
+      const { baseSteps, ...without } = await exploreFixed(fixed, strategy, teardownEvery, most)
       searches.push({
         strategy: name as SearchResult['strategy'],
         found,
@@ -128,14 +132,14 @@ interface Hits {
   readonly baseSteps: number
 }
 
-async function firstHits(runs: Runs, strategy: Strategy, seeds: number, most: number): Promise<Hits> {
+async function firstHits(runs: Runs, strategy: Strategy, teardownEvery: number, seeds: number, most: number): Promise<Hits> {
   const firsts: number[] = []
   const oracles: string[] = []
   let schedules = 0
   let cutOff = 0
   let baseSteps = 0
   for (let seed = 1; seed <= seeds; seed++) {
-    const one = await search(runs, { ...strategy, seed }, most)
+    const one = await search(runs, { ...strategy, seed }, teardownEvery, most)
     firsts.push(one.oracle === null ? Number.POSITIVE_INFINITY : one.schedules)
     if (one.oracle !== null) oracles.push(one.oracle)
     schedules += one.schedules
@@ -145,19 +149,24 @@ async function firstHits(runs: Runs, strategy: Strategy, seeds: number, most: nu
   return { firsts, schedules, cutOff, oracles, baseSteps }
 }
 
-async function exploreFixed(runs: Runs, strategy: Strategy, most: number): Promise<FixedResult & { readonly baseSteps: number }> {
-  const { schedules, complete, oracle, message, baseSteps } = await search(runs, strategy, most)
+async function exploreFixed(
+  runs: Runs,
+  strategy: Strategy,
+  teardownEvery: number,
+  most: number,
+): Promise<FixedResult & { readonly baseSteps: number }> {
+  const { schedules, complete, oracle, message, baseSteps } = await search(runs, strategy, teardownEvery, most)
   return { schedules, complete, baseSteps, violation: oracle === null ? null : `${oracle}: ${message}` }
 }
 
 /** Schedules of one seed until one shows a violation, all were seen, or `most` were run. One that is cut off tells nothing. */
-async function search(runs: Runs, strategy: Strategy, most: number) {
+async function search(runs: Runs, strategy: Strategy, teardownEvery: number, most: number) {
   let schedules = 0
   let cutOff = 0
   let first = 0
   let baseSteps = 0
   for (;;) {
-    const report = await runs.run({ strategy, first, count: most - schedules, teardownEvery: 16 })
+    const report = await runs.run({ strategy, first, count: most - schedules, teardownEvery })
     if (baseSteps === 0) baseSteps = report.baseSteps
     schedules += report.schedules + (report.cutOff ? 1 : 0)
     if (report.cutOff) cutOff++
