@@ -33,6 +33,7 @@ export const RACE_IDS = [
   'ignore-own-invalidation-too-wide',
   'two-paths-one-unref',
   'child-destroyed-twice',
+  'dying-flag-skips-cleanup',
   'fork-shares-context',
   'dir-freed-before-grace',
   'pte-dirty-lost-in-migration',

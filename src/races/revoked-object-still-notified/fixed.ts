@@ -2,31 +2,20 @@
  * An svm that tells its hardware about pages by a key: reg_mr makes the key, dereg_mr gives it back, and an invalidation of the key's
  * pages is noted in its record.
  *
- *   mirror's word 1   KEY      the key's record, or 0. Under the update lock.
+ *   mirror's word 1   KEY      the key's record, or 0. Taken out under the update lock.
  *   record            CHANGES  invalidations that the hardware was told of. Under the update lock.
  */
-import { type DeviceContext, defineDriver, EINVAL, ENOMEM, get, type Mirror, put } from 'hmm-runtime/driver'
+import { type DeviceContext, defineDriver, get, type Mirror, put } from 'hmm-runtime/driver'
 import svm from 'hmm-runtime/drivers/svm'
+import { putRecord, takeRecord } from '../onerecord.ts'
 
 export const KEY = 1
 const CHANGES = 0
 
-function register(dev: DeviceContext, mirror: Mirror): number {
-  const key = dev.records.alloc()
-  if (key === 0) return -ENOMEM
-  dev.lock(mirror)
-  const there = dev.load(dev.mirrorWord(mirror, KEY)) !== 0
-  if (!there) dev.store(dev.mirrorWord(mirror, KEY), key)
-  dev.unlock(mirror)
-  if (there) dev.records.free(key)
-  return there ? -EINVAL : 0
-}
-
 /** Callbacks find no key before it is given back. */
 function revoke(dev: DeviceContext, mirror: Mirror): void {
   dev.lock(mirror)
-  const key = dev.load(dev.mirrorWord(mirror, KEY))
-  dev.store(dev.mirrorWord(mirror, KEY), 0)
+  const key = takeRecord(dev, dev.mirrorWord(mirror, KEY))
   dev.unlock(mirror)
   if (key !== 0) dev.records.free(key)
 }
@@ -52,7 +41,7 @@ export function keyed(name: string, giveBack: (dev: DeviceContext, mirror: Mirro
     },
     ioctl(dev, mirror, { cmd, pages }) {
       let errno = 0
-      if (cmd === 'reg_mr') errno = register(dev, mirror)
+      if (cmd === 'reg_mr') errno = putRecord(dev, dev.mirrorWord(mirror, KEY))
       else giveBack(dev, mirror)
       return { errno, cpages: errno === 0 ? pages : 0, faults: 0 }
     },

@@ -5,8 +5,9 @@
  *   mirror's word 1   BUFFER   the buffer's record, or 0: the span's reference. Atomic.
  *   record            REFS     references. Atomic.
  */
-import { type DeviceContext, defineDriver, EINVAL, ENOMEM, type Mirror, type WordAt } from 'hmm-runtime/driver'
+import { type DeviceContext, defineDriver, type Mirror, type WordAt } from 'hmm-runtime/driver'
 import svm from 'hmm-runtime/drivers/svm'
+import { putRecord, takeRecord } from '../onerecord.ts'
 
 export const BUFFER = 1
 const REFS = 0
@@ -18,18 +19,8 @@ export function unref(dev: DeviceContext, buffer: WordAt): void {
 
 /** Who takes the pointer out has the reference, and nobody else. */
 function dropBuffer(dev: DeviceContext, mirror: Mirror): void {
-  const at = dev.mirrorWord(mirror, BUFFER)
-  const buffer = dev.load(at)
-  if (buffer !== 0 && dev.cas(at, buffer, 0) === buffer) unref(dev, buffer)
-}
-
-function bind(dev: DeviceContext, mirror: Mirror): number {
-  const buffer = dev.records.alloc()
-  if (buffer === 0) return -ENOMEM
-  dev.store(buffer + REFS, 1)
-  if (dev.cas(dev.mirrorWord(mirror, BUFFER), 0, buffer) === 0) return 0
-  dev.records.free(buffer)
-  return -EINVAL
+  const buffer = takeRecord(dev, dev.mirrorWord(mirror, BUFFER))
+  if (buffer !== 0) unref(dev, buffer)
 }
 
 /** The driver, with its way to drop the span's reference. */
@@ -48,7 +39,7 @@ export function buffered(name: string, drop: (dev: DeviceContext, mirror: Mirror
     },
     ioctl(dev, mirror, { cmd, pages }) {
       let errno = 0
-      if (cmd === 'bind') errno = bind(dev, mirror)
+      if (cmd === 'bind') errno = putRecord(dev, dev.mirrorWord(mirror, BUFFER), 1)
       else drop(dev, mirror)
       return { errno, cpages: errno === 0 ? pages : 0, faults: 0 }
     },
