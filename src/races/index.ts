@@ -40,6 +40,8 @@ export const RACE_IDS = [
   'exclusive-entry-without-ref',
   'copy-failure-published',
   'touched-unowned-frame',
+  'notifier-vs-page-lock',
+  'cross-driver-wait-cycle',
   'reclaim-under-notifier-lock',
   'begin-under-lock',
   'two-meanings-one-errno',
