@@ -46,6 +46,7 @@ export const RACE_IDS = [
   'begin-under-lock',
   'two-meanings-one-errno',
   'readonly-vma-write-fault-spin',
+  'refresh-invalidates-itself',
   'flush-work-cycle',
   'stale-fault-after-unmap',
   'write-upgrade-lost',
