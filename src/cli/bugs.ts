@@ -40,11 +40,13 @@ function listLines(entries: readonly CatalogueEntry[]): string[] {
 async function raceLines(entry: CatalogueEntry): Promise<string[]> {
   const head = `${entry.number}. ${entry.id}: ${entry.title}`
   const facts = `generation ${entry.generation.join(', ')}; seen by ${entry.oracles.join(', ')}; depth ${entry.depth}`
-  if (!entry.expressible) return [head, facts, `cannot be put in: ${entry.reason}`]
+  const kin = entry.kin === undefined ? [] : [`the same mistake as ${entry.kin.map(named).join(' and ')}`]
+  if (!entry.expressible) return [head, facts, ...kin, `cannot be put in: ${entry.reason}`]
   const race: Race = await raceById(entry.id)
   return [
     head,
     facts,
+    ...kin,
     '',
     `happened   ${race.history}`,
     `correct    ${race.correct}`,
@@ -57,4 +59,8 @@ async function raceLines(entry: CatalogueEntry): Promise<string[]> {
       : `put in as  an edit of ${race.edit.file.replace(/\.js$/, '.ts')}`,
     `try        hmm explore --bug ${race.id}`,
   ]
+}
+
+function named(number: number): string {
+  return `${number} (${CATALOGUE.find((entry) => entry.number === number)?.id})`
 }
