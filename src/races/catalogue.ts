@@ -32,7 +32,7 @@ const SHAPES: readonly (readonly number[])[] = [
 /** Of races that could be put in and would not be found: why. */
 const UNSEEN: Readonly<Record<string, string>> = {
   'evict-to-make-room-spin':
-    'two that take a page from each other go on for ever only if neither gets ahead, and every schedule that is tried lets one get ahead',
+    'each of its rounds raises faults, which are numbered: no state comes back, so it would be cut off and not reported',
 }
 
 function race(

@@ -81,10 +81,10 @@ const MISTAKES: readonly (readonly [name: string, depth: number, put: Pick<Explo
   ...DRIVERS.map(([name, depth]) => [`driver ${name}`, depth, { drivers: { svm: driver(name) } }] as const),
   ...(
     [
+      ['invalidate-before-count', 2],
       ['setseq-forgotten', 2],
       ['deferred-invalidation', 1],
       ['begin-under-lock', 2],
-      ['invalidate-before-count', 2],
       ['invalidate-only-at-end', 1],
       ['range-listed-after-callback', 2],
       ['recheck-outside-lock', 2],

@@ -9,7 +9,7 @@ import { record, replayAll } from './record.ts'
 
 const SAMPLE: readonly (readonly [name: string, oracle: string])[] = [
   ['invalidate-only-at-end', 'PG'],
-  ['driver deadlocks', 'DLK'],
+  ['begin-under-lock', 'DLK'],
   ['leftThenRight, rightThenLeft', 'DLK'],
   ['consumeCarelessly, produce', 'WAKE'],
   ['awaitsFlag, wavesFlag', 'PROG'],

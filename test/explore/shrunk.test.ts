@@ -9,7 +9,7 @@ import { LONG, sources } from './finds.ts'
 import { shrinkageOf } from './shrinkage.ts'
 
 t.test('sixty random operations', async (t) => {
-  const source = (await sources()).find(({ name }) => name === 'random, driver deadlocks')
+  const source = (await sources()).find(({ name }) => name === 'random, begin-under-lock')
   if (source === undefined) throw new Error('there is no such source')
   const whole = await explore({ ...source.options(1), shrink: false })
   const { violation } = await explore(source.options(1))
