@@ -18,6 +18,7 @@ function block(dev: DeviceContext, mirror: Mirror, at: number): { start: number;
   return start < 0 ? null : { start, last: dev.load(dev.mirrorWord(mirror, at + 1)) }
 }
 
+/** Says which pages a block has. Update lock held. */
 export function setBlock(dev: DeviceContext, mirror: Mirror, at: number, start: number, last: number): void {
   dev.store(dev.mirrorWord(mirror, at + 1), last)
   dev.store(dev.mirrorWord(mirror, at), start + 1)
@@ -73,8 +74,11 @@ export function blocked(name: string, splitAt: (dev: DeviceContext, mirror: Mirr
     },
     serviceFault: (dev, mirror, fault) => serveWith(dev, mirror, fault, (d, m, range) => fill(d, m, range, fault.vpn)),
     ioctl(dev, mirror, { start, pages }) {
-      if (dev.load(dev.mirrorWord(mirror, LOWER)) !== 0) splitAt(dev, mirror, start)
-      else setBlock(dev, mirror, LOWER, start, start + pages - 1)
+      dev.lock(mirror)
+      const there = block(dev, mirror, LOWER) !== null
+      if (!there) setBlock(dev, mirror, LOWER, start, start + pages - 1)
+      dev.unlock(mirror)
+      if (there) splitAt(dev, mirror, start)
       return { errno: 0, cpages: pages, faults: 0 }
     },
   })
