@@ -2,24 +2,34 @@
  * Does the suite for drivers (testDriver) find what is wrong with one? Drivers with one mistake each, and modules that are none. It never
  * throws: what it finds is in the report.
  */
+import { relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import t from 'tap'
 import { type DriverCheck, replay, testDriver } from '../../src/index.ts'
 
+const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+
 function driver(name: string): string {
-  return fileURLToPath(new URL(`../drivers/${name}${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url))
+  return fileURLToPath(new URL(`../drivers/${name}${EXTENSION}`, import.meta.url))
 }
+
+/** The driver of a known race. */
+function racing(id: string): string {
+  return fileURLToPath(new URL(`../../src/races/${id}/driver${EXTENSION}`, import.meta.url))
+}
+
+const TESTS = fileURLToPath(new URL('../', import.meta.url))
 
 /** A find ends the search: with luck it is among the first hundred. */
 const MOST = 3000
 
-for (const [name, only, sentence] of [
-  ['skips-the-check', /^a fault meets madvise dontneed/, /^(PG|SUB): device 0 (read|wrote|still maps) A\+0/],
-  ['defers-the-invalidation', /^reads and writes what is there/, /^LIFE: .* a mirror is touched after it was freed/],
-  ['forgets-to-unmap', /^a fault meets munmap/, /^REF: DMA mappings of device 0: 1 at the end, 0 at the start/],
+for (const [url, only, sentence] of [
+  [driver('skips-the-check'), /^a fault meets madvise dontneed/, /^(PG|SUB): device 0 (read|wrote|still maps) A\+0/],
+  [driver('defers-the-invalidation'), /^reads and writes what is there/, /^LIFE: .* a mirror is touched after it was freed/],
+  [racing('touched-unowned-frame'), /^a fault meets munmap/, /^REF: DMA mappings of device 0: 1 at the end, 0 at the start/],
 ] as const) {
-  t.test(`${name}: found by the explorer, and replayed by its token`, async (t) => {
-    const report = await testDriver(driver(name), { eras: ['sequence'], schedules: MOST, only })
+  t.test(`${relative(TESTS, url)}: found by the explorer, and replayed by its token`, async (t) => {
+    const report = await testDriver(url, { eras: ['sequence'], schedules: MOST, only })
     t.same([report.ok, report.checks.length], [false, 2])
     const find = report.checks[1] as DriverCheck
     t.match(find.message, sentence)

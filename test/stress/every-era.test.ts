@@ -30,7 +30,7 @@ t.test('the table has a row for each era, and there is none when an era is not c
   const lines = eraLines(rows)
   t.equal(new Set(lines.map((line) => line.split('|').length)).size, 1, 'all lines have the same columns')
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-  const faulty = new URL(`../drivers/deadlocks${extension}`, import.meta.url).href
+  const faulty = new URL(`../../src/races/begin-under-lock/driver${extension}`, import.meta.url).href
   await t.rejects(compareEras({ eras: ['sequence'], seconds: 10, turns: 1, devices: [faulty] }), {
     message: /^era sequence is not coherent: lock order inverted/,
   })
