@@ -29,8 +29,8 @@ const SEGMENT_NODES = 1024
 const SEGMENTS = 1025
 const REPLAY = SEGMENTS
 const FRESH = SEGMENTS + 1
-const LIST_KIND = objectKind(40, 'list of frames by use', SEGMENTS + 2)
-const SEGMENT_KIND = objectKind(41, 'segment of frames by use', SEGMENT_NODES * 2)
+const LIST_KIND = objectKind(21, 'list of frames by use', SEGMENTS + 2)
+const SEGMENT_KIND = objectKind(22, 'segment of frames by use', SEGMENT_NODES * 2)
 
 /** Makes the list if there is none. False when memory is out, or the device has no memory. Service only. */
 export function beginUseList(task: Task, device: number): boolean {

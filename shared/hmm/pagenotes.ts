@@ -23,7 +23,7 @@ const NEXT = 1
 const BLOCK_NOTES = 2
 const PAGES = 16
 const PAGE_NOTES = 2
-const BLOCK_KIND = objectKind(42, 'notes about pages', PAGES + HUGE_PAGES * PAGE_NOTES)
+const BLOCK_KIND = objectKind(23, 'notes about pages', PAGES + HUGE_PAGES * PAGE_NOTES)
 
 /** Word index of the notes about page `vpn`, zero at first; 0 when memory is out, or there is no block yet and `make` is false. */
 export function notesOf(task: Task, mirror: Mirror, vpn: number, make: boolean): WordAt {
