@@ -232,4 +232,8 @@ function explain(error: unknown): number {
   return 3
 }
 
+// Who reads our output may have seen enough (hmm bugs | head). What was found stays the exit code.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 process.exitCode = await main()

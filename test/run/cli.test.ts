@@ -90,3 +90,13 @@ t.test('Ctrl-C: what was run is summed up, and the code says that it was not all
     t.match(out, /\nended early: [1-3]?\d?\d files were run\n$/)
   }
 })
+
+t.test('whoever reads the output may have seen enough: no word about it, and the exit code is what was found', async (t) => {
+  const folder = scenarioFolder(t, [failing(7)])
+  const child = hmmStarted('run', folder)
+  let err = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  child.stdout.destroy()
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  t.same([code, err], [1, ''])
+})
