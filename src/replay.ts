@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { answerOf } from '../shared/actor/stage.ts'
+import { MOST_STEPS } from '../shared/sched/limits.ts'
 import { actorAt, PHASE, PHASE_WAITING, WAIT_KIND } from '../shared/seam/actors.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import { WAIT_NAMES } from '../shared/seam/park.ts'
@@ -12,7 +13,7 @@ import { describeActor } from '../shared/seam/trace.ts'
 import type { Violation } from '../shared/seam/violation.ts'
 import { replaySchedule, tell } from './explore/find.ts'
 import { hashOf, type Recording, readRecording } from './explore/recording.ts'
-import { Runs, STEP_LIMIT } from './explore/runs.ts'
+import { Runs } from './explore/runs.ts'
 import { type Prepared, prepareActors, prepareScenario, readScenario } from './explore/subjects.ts'
 import { raceById } from './races/index.ts'
 import type { Race } from './races/race.ts'
@@ -58,7 +59,7 @@ export async function replay(fileOrToken: string, options: ReplayOptions = {}): 
     )
   const runs = new Runs(prepared.stage)
   try {
-    const log = new SharedArrayBuffer(StepLog.bytes(STEP_LIMIT))
+    const log = new SharedArrayBuffer(StepLog.bytes(MOST_STEPS))
     const { subject } = prepared.stage
     const report = await replaySchedule(runs, subject, recording, log)
     if (report.divergedAt !== null)

@@ -11,10 +11,12 @@
 import { auditContract } from '../check/contract.ts'
 import { auditDirty } from '../check/dirty.ts'
 import { auditFrames, auditInventory } from '../check/references.ts'
+import { checkStandstill } from '../check/standstill.ts'
 import { checkDeadlock } from '../check/stuck.ts'
 import { checkSubset } from '../check/subset.ts'
 import { reapDeferred } from '../frame/deferred.ts'
 import { NO_FILE } from '../mm/file.ts'
+import { type Limits, limitsFor, provingSteps, WIDEST } from '../sched/limits.ts'
 import { BASELINE } from '../sched/pct.ts'
 import { advance, makeScheduler } from '../sched/strategy.ts'
 import { ACTOR_KIND, actorAt, KIND, WAIT_KIND } from '../seam/actors.ts'
@@ -44,6 +46,7 @@ export class Conductor {
   private readonly journal: Journal | null
   private readonly scheduler: Scheduler
   private readonly before: ReadonlyMap<string, number>
+  private readonly actors: number
 
   constructor(task: Task, baton: Baton, program: ExploreProgram, foreign: ForeignFunctions) {
     this.task = task
@@ -54,6 +57,7 @@ export class Conductor {
     this.journal = program.journal === null ? null : new Journal(program.journal)
     this.scheduler = makeScheduler(task.words, program.strategy)
     this.before = new Map(program.inventory)
+    this.actors = (task.words[ACTOR_COUNT_AT] as number) - 1
   }
 
   /** Nobody can move. Afterwards somebody can; or it throws, and the run is over. */
@@ -172,14 +176,43 @@ export class Conductor {
       this.journal?.begin()
     }
     for (const at of PER_SCHEDULE) words[header + at] = 0
-    words[header + w.STEP_LIMIT] = program.stepLimit
-    words[header + w.FAIR_FROM] = program.stepLimit >> 1
+    const limits = this.limitsOf(number)
+    words[header + w.STEP_LIMIT] = limits.steps
+    words[header + w.FAIR_FROM] = limits.fairFrom
     words[header + w.CURRENT] = -1
     words[header + w.SCHEDULE] = number
     words[header + w.PHASE_OF_RUN] = RUN_PHASE.schedule
     seedChance(words, header + w.RUN_CHANCE, program.strategy.seed, number)
     this.scheduler.begin()
     this.openGates(false)
+  }
+
+  /** The schedule that runs is as long as it may be. */
+  limit(): void {
+    const { words } = this.task
+    const { header } = this.baton
+    if (words[header + w.PHASE_OF_RUN] !== RUN_PHASE.schedule || !this.provesStandstill()) return
+    this.task.gate = 0
+    checkStandstill(this.task)
+  }
+
+  /** Was the fair part long enough to tell? In a replay it was what it was when somebody found it so. */
+  private provesStandstill(): boolean {
+    const { program, baton, task } = this
+    const { words } = task
+    if (program.limits !== null) return true
+    const base = words[baton.header + w.BASE_STEPS] as number
+    if (program.strategy.name !== 'pct' || base === 0) return false
+    const points = (words[baton.header + w.STEP_LIMIT] as number) - (words[baton.header + w.FAIR_FROM] as number)
+    return points >= provingSteps(base, this.actors)
+  }
+
+  /** Those of the schedule with that number: they depend on nothing but the program, and the length of the one without preemptions. */
+  private limitsOf(number: number): Limits {
+    const { program, baton, task } = this
+    if (program.limits !== null) return program.limits
+    if (program.strategy.name !== 'pct' || number === BASELINE) return WIDEST
+    return limitsFor(task.words[baton.header + w.BASE_STEPS] as number, this.actors)
   }
 
   /** Lets the threads go on; in a teardown, all cpus. */
@@ -211,4 +244,5 @@ const PER_SCHEDULE = [
   w.LASSO_STEP,
   w.LASSO_ROUNDS,
   w.LASSO_LOOKS,
+  w.FAIR_DONE,
 ] as const

@@ -12,6 +12,7 @@
  */
 
 import { lookForLasso } from '../check/lasso.ts'
+import { noteProgress } from '../check/standstill.ts'
 import { reapDeferred } from '../frame/deferred.ts'
 import { errnoName } from '../memory/errno.ts'
 import { mmPut } from '../mm/exit.ts'
@@ -56,7 +57,11 @@ export function explorePart(
   const baton = new Baton(task, makeScheduler(task.words, program.strategy), log)
   const conductor = new Conductor(task, baton, program, foreign)
   baton.onQuiet = () => conductor.quiet()
-  baton.onRound = () => lookForLasso(task)
+  baton.onRound = () => {
+    noteProgress(task)
+    lookForLasso(task)
+  }
+  baton.onLimit = () => conductor.limit()
   try {
     baton.enter()
     const outcome = partOf(task, baton, program, foreign, serve)

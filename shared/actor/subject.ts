@@ -3,6 +3,7 @@
  * data: it travels to every worker.
  */
 import type { Words } from '../memory/words.ts'
+import type { Limits } from '../sched/limits.ts'
 import type { Strategy } from '../sched/strategy.ts'
 import { ACTOR_KIND, actorAt, INDEX, KIND } from '../seam/actors.ts'
 import { HmmError } from '../seam/error.ts'
@@ -54,7 +55,8 @@ export interface ExploreProgram {
   readonly count: number
   /** Points of the schedule without preemptions, where they are known; else 0, and a strategy that needs them counts them first. */
   readonly baseSteps: number
-  readonly stepLimit: number
+  /** Limits of a schedule that is known (a replay); null: those of its strategy (sched/limits.ts). */
+  readonly limits: Limits | null
   /** After schedules whose number is a multiple of this everything is taken down and counted; 0: never. */
   readonly teardownEvery: number
   /** A nap that ends because nothing else can move is a deadlock. */

@@ -4,7 +4,7 @@
  *
  * The state is the buffer and the access that each actor stands in front of, and the operations that threads have completed. Left
  * out is what only counts or remembers: the heartbeat, statistics, traces, the log, and how often a server has served. A protocol that counts its rounds (a sequence, a stamp) never comes back in this sense;
- * its livelock ends at the step limit and is reported as cut off, not as a finding.
+ * its livelock goes on to the step limit (check/standstill.ts).
  *
  * The same state has to come back three times at the same distance: what an actor has in local variables is not in the buffer.
  */
@@ -47,15 +47,20 @@ export function lookForLasso(task: Task): void {
 }
 
 function report(task: Task, period: number): never {
-  const { words } = task
+  const operations = operationsInHand(task.words)
+  violation(task, 'PROG', `livelock: the same ${period} steps repeat for ever, and nobody gets on (${operations.join('; ')})`, {
+    operations,
+  })
+}
+
+/** Of everybody who is in the middle of something. */
+export function operationsInHand(words: Words): string[] {
   const operations: string[] = []
   for (let id = 0; id < (words[ACTOR_COUNT_AT] as number) - 1; id++) {
     if (words[actorAt(words, id) + OP] !== 0 || words[w.actorLineAt(words, id) + w.STATUS] === w.READY)
       operations.push(describeActor(words, id))
   }
-  violation(task, 'PROG', `livelock: the same ${period} steps repeat for ever, and nobody gets on (${operations.join('; ')})`, {
-    operations,
-  })
+  return operations
 }
 
 const COUNTED: readonly RegionName[] = ['windows', 'slots', 'devices', 'iommus', 'gathers', 'tlbs', 'programs', 'shadow']
@@ -85,7 +90,7 @@ function stateHash(task: Task): number {
 }
 
 /** Does an actor of this kind do operations of its own? */
-function isThread(kind: number): boolean {
+export function isThread(kind: number): boolean {
   return kind === ACTOR_KIND.cpu || kind === ACTOR_KIND.engine
 }
 

@@ -64,6 +64,8 @@ export const LASSO_ROUNDS = 29
 export const LASSO_LOOKS = 30
 /** 1 once a switch was made for fairness, not by the strategy: nothing is complete then. */
 export const FORCED = 31
+/** What had been completed when the running schedule became fair, plus 1 (check/standstill.ts). */
+export const FAIR_DONE = 39
 /** Four words of chance for the running schedule. */
 export const RUN_CHANCE = 32
 /** Close calls over all schedules of this run, in two words; deepest that the strategy got in one of them. */

@@ -68,6 +68,8 @@ export class Baton {
   onQuiet: () => void = () => {}
   /** Called once in each round of a fair schedule. */
   onRound: () => void = () => {}
+  /** Called when a schedule is as long as it may be, before it is cut off. */
+  onLimit: () => void = () => {}
   private readonly task: Task
   private readonly mine: WordAt
   private readonly lines: WordAt
@@ -291,6 +293,7 @@ export class Baton {
 
   /** The schedule is too long to tell anything: the run ends, and says so. */
   private cutOff(): never {
+    this.onLimit()
     this.words[this.header + w.CUT_OFF] = 1
     haltMachine(this.words, 'finished', -1)
     unwind(this.task)

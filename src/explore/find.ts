@@ -4,6 +4,7 @@
  */
 import type { Subject } from '../../shared/actor/subject.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
+import { MOST_STEPS } from '../../shared/sched/limits.ts'
 import type { Segment } from '../../shared/sched/replay.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
 import { PHASE_OF_RUN } from '../../shared/seam/batonword.ts'
@@ -17,7 +18,7 @@ import type { ConcurrentScenario } from '../scenario/concurrent.ts'
 import { version } from '../version.ts'
 import { Names } from './names.ts'
 import { hashOf, type Recording, toToken } from './recording.ts'
-import { type RunReport, type Runs, STEP_LIMIT } from './runs.ts'
+import type { RunReport, Runs } from './runs.ts'
 import { shrink } from './shrink.ts'
 import type { Prepared } from './subjects.ts'
 import { interleaving } from './table.ts'
@@ -59,7 +60,7 @@ export async function confirm(runs: Runs, prepared: Prepared, found: RunReport, 
   mustBeSame(found, again)
   const whole = { subject, scenario: prepared.scenario, report: again }
   const shrunk = asked.shrink ? await shrink(runs, whole, asked.seed) : whole
-  const log = new SharedArrayBuffer(StepLog.bytes(STEP_LIMIT))
+  const log = new SharedArrayBuffer(StepLog.bytes(MOST_STEPS))
   const told = await replaySchedule(runs, shrunk.subject, shrunk.report, log)
   mustBeSame(shrunk.report, told)
   const recording = recordingOf(prepared, shrunk.scenario, told, asked.bug)
@@ -86,22 +87,29 @@ export async function confirm(runs: Runs, prepared: Prepared, found: RunReport, 
 export function replaySchedule(
   runs: Runs,
   subject: Subject,
-  { schedule, number }: { readonly schedule: readonly Segment[]; readonly number: number },
+  { schedule, number, limits }: Pick<Recording, 'limits'> & { readonly schedule: readonly Segment[]; readonly number: number },
   log?: SharedArrayBuffer,
 ): Promise<RunReport> {
   const strategy: Strategy = { name: 'replay', seed: 0, depth: 1, preemptions: 0, loose: false }
-  return runs.run({ strategy, count: 1, first: number, schedule, ...(log === undefined ? {} : { log }) }, subject)
+  return runs.run({ strategy, count: 1, first: number, schedule, limits, ...(log === undefined ? {} : { log }) }, subject)
 }
 
-/** The table of a logged run. */
+/** Steps of the fair part of a livelock that are told: one round of it, mostly. What comes then is the same again. */
+const TOLD_OF_LIVELOCK = 40
+
+/** The table of a logged run, up to step `until`: of a livelock, unless that is said, what leads to it and how it goes. */
 export function tell(runs: Runs, subject: Subject, report: RunReport, log: SharedArrayBuffer, until?: number): string {
   const { words, id } = runs.task
   // A teardown has freed what the names are about; how it was before is in the reel.
   const over = words[regionAt(words, 'scheduler') + PHASE_OF_RUN] !== RUN_PHASE.schedule
   const buffers = [runs.reelBuffer, ...(over ? [] : [words.buffer as SharedArrayBuffer])]
   const states = buffers.map((buffer) => stillView(buffer, id))
+  const told = report.limits.fairFrom + TOLD_OF_LIVELOCK
+  const isLong = until === undefined && report.violation?.oracle === 'PROG' && report.scheduleSteps > told
+  const last = isLong ? told : (until ?? report.scheduleSteps)
   return interleaving({
-    steps: new StepLog(log).steps().filter(({ step }) => until === undefined || step <= until),
+    steps: new StepLog(log).steps().filter(({ step }) => step <= last),
+    goesOnTo: isLong ? report.scheduleSteps : undefined,
     names: new Names(states, subject.kind === 'module'),
     actorNames: columnNames(runs, subject),
     violation: report.violation,
@@ -159,6 +167,7 @@ function recordingOf(
     ...(bug === undefined ? {} : { bug }),
     oracle: report.violation?.oracle ?? null,
     number: report.number,
+    limits: report.limits,
     trace: report.hash,
     schedule: report.schedule.map(([actor, passes]) => [actor, passes]),
   }

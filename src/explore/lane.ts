@@ -3,6 +3,7 @@
  * of the subject, the seed and its number, so it does not matter which lane runs it, or what that lane ran before.
  */
 import { type Counts, NO_COUNTS, sumOf } from '../../shared/actor/tally.ts'
+import { ENDLESS_BASE } from '../../shared/sched/limits.ts'
 import { BASELINE } from '../../shared/sched/pct.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
 import { RunFailure } from '../failure.ts'
@@ -10,7 +11,7 @@ import { raceById } from '../races/index.ts'
 import type { ConcurrentScenario } from '../scenario/concurrent.ts'
 import { confirm, type Find } from './find.ts'
 import { isSearch, numberAt, type Part, placeOf } from './plan.ts'
-import { type RunReport, Runs, STEP_LIMIT } from './runs.ts'
+import { type RunReport, Runs } from './runs.ts'
 import { type ForeignActors, type Prepared, prepareActors, prepareScenario } from './subjects.ts'
 
 /** One subject of a campaign. Plain data: it travels to pool workers. */
@@ -120,7 +121,7 @@ export class Lane {
         if (isSearch(strategy))
           throw new RunFailure(
             'HMM_ERR_BOUND',
-            `a schedule did not end within ${STEP_LIMIT} steps: a depth-first search cannot pass it`,
+            `a schedule did not end within ${report.limits.steps} steps: a depth-first search cannot pass it`,
           )
         if (at >= place) cutOff++
         place = Math.max(place, at + 1)
@@ -140,7 +141,6 @@ export class Lane {
   }
 }
 
-/** Where the schedule without preemptions was itself cut off, change points lie anywhere up to there. */
 function baseOf(report: RunReport): number {
-  return report.cutOff && report.number === BASELINE ? STEP_LIMIT : report.baseSteps
+  return report.cutOff && report.number === BASELINE ? ENDLESS_BASE : report.baseSteps
 }

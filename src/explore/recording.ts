@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib'
 import { z } from 'zod'
+import { MOST_STEPS } from '../../shared/sched/limits.ts'
 import { MAX_REPLAY } from '../../shared/sched/replay.ts'
 import { MAX_CONTROLLED } from '../../shared/seam/control.ts'
 import { HmmError } from '../../shared/seam/error.ts'
@@ -25,6 +26,8 @@ const segment = z.tuple([
     .min(0)
     .max(2 ** 31 - 1),
 ])
+
+const step = z.number().int().min(1).max(MOST_STEPS)
 
 const recordingSchema = z.object({
   schema: z.literal('hmm-runtime/replay/1'),
@@ -54,6 +57,8 @@ const recordingSchema = z.object({
   bug: z.string().optional(),
   oracle: z.string().nullable(),
   number: z.number().int().min(-1),
+  /** From which step on it is fair, and at which it is cut off (sched/limits.ts). */
+  limits: z.object({ fairFrom: step, steps: step }),
   /** Hash of the trace up to the finding. */
   trace: z.string(),
   schedule: z.array(segment).max(MAX_REPLAY),

@@ -10,6 +10,7 @@ import { takeInventory } from '../../shared/check/references.ts'
 import type { Era } from '../../shared/hmm/era.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import type { Words } from '../../shared/memory/words.ts'
+import type { Limits } from '../../shared/sched/limits.ts'
 import { loadSchedule, type Segment } from '../../shared/sched/replay.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
 import * as w from '../../shared/seam/batonword.ts'
@@ -58,6 +59,8 @@ export interface ControlledRun {
   /** replay: the schedule to follow. */
   readonly schedule?: readonly Segment[]
   readonly teardownEvery?: number
+  /** replay: the limits of that schedule. Default: those of the strategy. */
+  readonly limits?: Limits
   readonly log?: SharedArrayBuffer
   /** What each schedule cost is written into it (shared/actor/journal.ts). */
   readonly journal?: SharedArrayBuffer
@@ -72,6 +75,7 @@ export interface RunReport extends Counts {
   readonly number: number
   readonly schedule: readonly Segment[]
   readonly scheduleSteps: number
+  readonly limits: Limits
   readonly preemptions: number
   /** False when the schedule had more segments than are recorded. */
   readonly recorded: boolean
@@ -84,7 +88,6 @@ export interface RunReport extends Counts {
   readonly seconds: number
 }
 
-export const STEP_LIMIT = 20_000
 /** Memory of a machine that explores, unless its subject needs more. */
 export const CONTROLLED_BYTES = 512 * 1024
 
@@ -93,7 +96,6 @@ export class Runs {
   stage: Stage
   private machine: Machine | null = null
   private reel: SharedArrayBuffer | null = null
-  private stepLimit = STEP_LIMIT
 
   constructor(stage: Stage) {
     this.stage = stage
@@ -132,7 +134,7 @@ export class Runs {
       first: run.first ?? 0,
       count: run.count,
       baseSteps: run.baseSteps ?? 0,
-      stepLimit: this.stepLimit,
+      limits: run.limits ?? null,
       teardownEvery: this.stage.teardown === false ? 0 : (run.teardownEvery ?? 1),
       timeoutsOff: this.stage.timeoutsOff,
       devices: this.stage.devices.length,
@@ -210,6 +212,7 @@ function report(words: Words, kept: Words, first: number, violation: Violation |
     number: at(w.SCHEDULE),
     schedule,
     scheduleSteps: at(w.STEP),
+    limits: { fairFrom: at(w.FAIR_FROM), steps: at(w.STEP_LIMIT) },
     preemptions: at(w.PREEMPTIONS),
     recorded: at(w.SEGMENTS_FULL) === 0,
     hash: hex(at(w.HASH_A)) + hex(at(w.HASH_B)),

@@ -6,6 +6,7 @@
  *   threads      all operations of one
  *   operations   halves, quarters and so on, down to one at a time; first by the schedule there is alone
  *   the end      what concerns the page of the find, and the last few of each thread
+ *   fairness     sooner, where the schedule became fair before it was over
  *   set-up       what it writes, one line at a time
  *   pages        of an operation, then of the areas
  *   tail         the shortest beginning of the schedule that shows it, with no preemption after it
@@ -15,6 +16,7 @@
  * so that the result does not depend on the host.
  */
 import type { Subject } from '../../shared/actor/subject.ts'
+import { type Limits, MOST_STEPS } from '../../shared/sched/limits.ts'
 import { BASELINE } from '../../shared/sched/pct.ts'
 import { MAX_REPLAY, type Segment } from '../../shared/sched/replay.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
@@ -25,7 +27,7 @@ import { RunFailure } from '../failure.ts'
 import type { ConcurrentScenario } from '../scenario/concurrent.ts'
 import { InputError } from '../scenario/error.ts'
 import { joined, olderLines, type Piece, piecesOf, scheduleWithout } from './guide.ts'
-import { type ControlledRun, type RunReport, type Runs, STEP_LIMIT } from './runs.ts'
+import type { ControlledRun, RunReport, Runs } from './runs.ts'
 import {
   contentLines,
   expectationLines,
@@ -50,6 +52,8 @@ export interface Shrunk {
 /** Steps one may spend on shrinking one find, and what a run costs beside its own. */
 const BUDGET = 8_000_000
 const RUN_COSTS = 1_000
+/** What a step costs where each is another actor's. */
+const FAIR_COSTS = 50
 
 /** How hard a candidate is tried: steps of all its fresh schedules, and how many these are at least and at most. */
 interface Effort {
@@ -82,7 +86,7 @@ class Shrinker {
   private readonly runs: Runs
   private readonly oracle: Oracle
   private readonly seed: number
-  private readonly buffer = new SharedArrayBuffer(StepLog.bytes(STEP_LIMIT))
+  private readonly buffer = new SharedArrayBuffer(StepLog.bytes(MOST_STEPS))
   private left = BUDGET
   /** Is a candidate run by fresh schedules too? */
   private searching = false
@@ -97,7 +101,9 @@ class Shrinker {
   }
 
   async shrink(find: Shrunk): Promise<Shrunk> {
-    let best = (await this.shows(find.subject, find.scenario, find.report.schedule)) ?? { ...find, pieces: [] }
+    const { subject, scenario, report } = find
+    let best = (await this.shows(subject, scenario, report.schedule, report.limits)) ?? { ...find, pieces: [] }
+    best = await this.soonerFair(best)
     if (this.oracle !== 'LIN') best = await this.without(best, expectationLines)
     this.searching = true
     best = await this.fewerKinds(best)
@@ -113,7 +119,7 @@ class Shrinker {
     }
     if (this.oracle !== 'LIN') best = await this.fewerPages(await this.withoutContent(best))
     best = await this.fewerSwitches(await this.shorterTail(best))
-    return this.fewerSwitches(await this.simplerSchedule(best))
+    return this.soonerFair(await this.fewerSwitches(await this.simplerSchedule(best)))
   }
 
   /** The scenario with the schedule of `best` without what is gone, and if that does not show it, with fresh ones. */
@@ -123,19 +129,24 @@ class Shrinker {
     const { subject } = scenario
     this.runs.withMemory(memoryFor(scenario))
     const schedule = scheduleWithout(best.pieces, best.subject, this.runs.actorNames, gone)
-    let found = await this.shows(subject, scenario, schedule)
+    let found = await this.shows(subject, scenario, schedule, best.report.limits)
     if (this.searching) found ??= await this.search(subject, scenario, best.report.scheduleSteps)
     if (found === null && best.scenario !== null) this.runs.withMemory(memoryFor(best.scenario))
     return found
   }
 
   /** Runs the schedule as far as it fits: what the same oracle then says. */
-  private async shows(subject: Subject, scenario: ConcurrentScenario | null, schedule: readonly Segment[]): Promise<Best | null> {
+  private async shows(
+    subject: Subject,
+    scenario: ConcurrentScenario | null,
+    schedule: readonly Segment[],
+    limits: Limits,
+  ): Promise<Best | null> {
     if (schedule.length > MAX_REPLAY) return null
     const strategy: Strategy = { name: 'replay', seed: this.seed, depth: 1, preemptions: 0, loose: true }
     const log = new StepLog(this.buffer)
     log.clear()
-    const report = await this.tried({ strategy, count: 1, schedule: joined(schedule), log: this.buffer }, subject)
+    const report = await this.tried({ strategy, count: 1, schedule: joined(schedule), limits, log: this.buffer }, subject)
     return report === null
       ? null
       : { subject, scenario, report, pieces: piecesOf(log, report.scheduleSteps, this.runs.actorNames) }
@@ -147,7 +158,7 @@ class Shrinker {
     for (const depth of [3, 2]) {
       const strategy: Strategy = { name: 'pct', seed: this.seed, depth, preemptions: 0, loose: false }
       const report = await this.tried({ strategy, first: BASELINE, count }, subject)
-      if (report !== null) return this.shows(subject, scenario, report.schedule)
+      if (report !== null) return this.shows(subject, scenario, report.schedule, report.limits)
     }
     return null
   }
@@ -157,7 +168,7 @@ class Shrinker {
     this.left -= RUN_COSTS
     try {
       const report = await this.runs.run(run, subject)
-      this.left -= report.steps
+      this.left -= report.steps + FAIR_COSTS * Math.max(0, report.scheduleSteps - report.limits.fairFrom)
       return report.violation?.oracle === this.oracle && report.recorded ? report : null
     } catch (error) {
       // What is left makes no sense: a set-up that does not hold, an operation on what is not mapped.
@@ -238,13 +249,25 @@ class Shrinker {
     return best.scenario === null ? best : ((await this.attempt(best, smallerAreas(best.scenario))) ?? best)
   }
 
+  /** A schedule that became fair: by less of what was before, as it may be the fair part alone that shows it. */
+  private async soonerFair(find: Best): Promise<Best> {
+    const { limits, scheduleSteps, schedule } = find.report
+    if (scheduleSteps <= limits.fairFrom) return find
+    for (let fairFrom = LEAST_UNFAIR; fairFrom < limits.fairFrom; fairFrom *= 2) {
+      const sooner = { fairFrom, steps: limits.steps - limits.fairFrom + fairFrom }
+      const shown = await this.shows(find.subject, find.scenario, schedule, sooner)
+      if (shown !== null) return shown
+    }
+    return find
+  }
+
   private async shorterTail(find: Best): Promise<Best> {
     let best = find
     let low = 0
     let high = best.report.schedule.length
     while (low < high) {
       const middle = (low + high) >> 1
-      const shown = await this.shows(best.subject, best.scenario, find.report.schedule.slice(0, middle))
+      const shown = await this.shows(best.subject, best.scenario, find.report.schedule.slice(0, middle), best.report.limits)
       if (shown === null) low = middle + 1
       else {
         high = middle
@@ -261,7 +284,7 @@ class Shrinker {
       for (let fresh = 0; fresh < FRESH; fresh++) {
         const strategy: Strategy = { name: 'pct', seed: this.seed + fresh, depth, preemptions: 0, loose: false }
         const report = await this.tried({ strategy, first: BASELINE, count: GLANCE.most }, best.subject)
-        const shown = report === null ? null : await this.shows(best.subject, best.scenario, report.schedule)
+        const shown = report === null ? null : await this.shows(best.subject, best.scenario, report.schedule, report.limits)
         if (shown !== null && isSimpler(shown.report, best.report)) best = shown
       }
       if (best.report.preemptions <= depth) return best
@@ -273,13 +296,16 @@ class Shrinker {
     let best = find
     for (let at = 0; at < best.report.schedule.length && this.left > 0; ) {
       const candidate = joinedAt(best.report.schedule, at)
-      const shown = candidate === null ? null : await this.shows(best.subject, best.scenario, candidate)
+      const shown = candidate === null ? null : await this.shows(best.subject, best.scenario, candidate, best.report.limits)
       if (shown !== null && isSimpler(shown.report, best.report)) best = shown
       else at++
     }
     return best
   }
 }
+
+/** Below this nothing is gained: a single operation takes as long. */
+const LEAST_UNFAIR = 20
 
 const NOTHING: ReadonlySet<number> = new Set()
 

@@ -29,10 +29,12 @@ export interface TableInput {
   readonly names: Names
   readonly actorNames: readonly string[]
   readonly violation: Violation | null
+  /** The last step of the run, where `steps` ends before it because the rest is more of the same. */
+  readonly goesOnTo?: number | undefined
 }
 
 /** The table, with the violation under it. */
-export function interleaving({ steps, names, actorNames, violation }: TableInput): string {
+export function interleaving({ steps, names, actorNames, violation, goesOnTo }: TableInput): string {
   const rows = rowsOf(steps, names)
   const columns = actorNames.map((_, id) => id).filter((id) => rows.some((row) => row.actor === id && !row.switch))
   const widths = columns.map((id) =>
@@ -62,6 +64,7 @@ export function interleaving({ steps, names, actorNames, violation }: TableInput
       )
     })
   }
+  if (goesOnTo !== undefined) out.push(line('...', [`and so on, up to step ${goesOnTo.toLocaleString('en-US')}`]))
   if (violation !== null) out.push('', `${violation.oracle} (${ORACLES[violation.oracle]}): ${violation.message}`)
   return out.join('\n')
 }

@@ -1,6 +1,6 @@
 /**
  * Is a livelock told from a long run? Two threads that give way to each other in step are reported with the steps that repeat, and
- * the report replays. A retry loop that only waits for its turn is not one: the others get theirs. Nor is work that leaves no trace,
+ * the report replays; so are two that count their rounds, and never come back to the same state. A retry loop that only waits for its turn is not one: the others get theirs. Nor is work that leaves no trace,
  * as long as operations are completed.
  */
 import { fileURLToPath } from 'node:url'
@@ -21,6 +21,17 @@ t.test('two polite neighbours', async (t) => {
   t.match(find?.message, /^livelock: the same 6 steps repeat for ever, and nobody gets on/)
   const again = await replay(find?.token as string)
   t.equal(again.same, true)
+})
+
+t.test('two polite neighbours who count their rounds: no state comes back, and nobody completes anything', async (t) => {
+  const threads = ['politeAndCounting', 'politeAndCounting']
+  const result = await explore({ actors: { module, threads, words: 16 }, strategy: 'pct', depth: 3, schedules: 500 })
+  const find = result.violation
+  t.equal(find?.oracle, 'PROG', find?.message ?? 'nothing')
+  t.match(find?.message, /^livelock: each actor had its turn for [0-9]+ steps, and nobody completed anything/)
+  t.match(find?.table, /\n {2}\.\.\. {2}and so on, up to step [0-9,]+\n/, 'and the table shows how it goes, not all of it')
+  t.ok((find?.table.split('\n').length as number) < 100)
+  t.equal((await replay(find?.token as string)).same, true)
 })
 
 t.test('two threads that complete one operation after the other, and change nothing', async (t) => {

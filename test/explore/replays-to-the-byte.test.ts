@@ -74,8 +74,8 @@ t.test('a schedule that does not fit says where', async (t) => {
   const runs = new Runs(stage)
   t.teardown(() => runs.close())
   const strategy = { name: 'random' as const, seed: 3, depth: 3, preemptions: 0, loose: false }
-  const { schedule, number } = await runs.run({ strategy, count: 1 })
+  const { schedule, number, limits } = await runs.run({ strategy, count: 1 })
   const bent = schedule.map(([actor, passes], i) => (i === 6 ? ([actor, passes + 1000] as const) : ([actor, passes] as const)))
-  const again = await replaySchedule(runs, stage.subject, { schedule: bent, number })
+  const again = await replaySchedule(runs, stage.subject, { schedule: bent, number, limits })
   t.type(again.divergedAt, 'number')
 })

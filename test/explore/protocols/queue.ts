@@ -78,12 +78,22 @@ export function checkAdded(task: Task, at: WordAt): void {
  * and 9 are the hands.
  */
 export function polite(task: Task, at: WordAt): void {
+  bePolite(task, at, () => {})
+}
+
+/** The same, and each counts its rounds in word 10: no state ever comes back. */
+export function politeAndCounting(task: Task, at: WordAt): void {
+  bePolite(task, at, () => atomicAdd(task, at + 10, 1))
+}
+
+function bePolite(task: Task, at: WordAt, onRound: () => void): void {
   const mine = at + 8 + task.id
   const other = at + 9 - task.id
   for (;;) {
     atomicStore(task, mine, 1)
     if (atomicLoad(task, other) === 0) break
     atomicStore(task, mine, 0)
+    onRound()
   }
   atomicAdd(task, at + SUM, 1)
   atomicStore(task, mine, 0)
