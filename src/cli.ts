@@ -21,6 +21,9 @@ import {
 import { RunFailure } from './failure.ts'
 import { version } from './version.ts'
 
+/** All values of an option that may be repeated. */
+const collect = (one: string, all: string[]) => [...all, one]
+
 /** Codes of errors that are the user's to mend. */
 const USAGE = new Set(['HMM_ERR_USAGE', 'HMM_ERR_INPUT', 'HMM_ERR_CONFIG', 'HMM_ERR_DRIVER', 'HMM_ERR_SCENARIO'])
 
@@ -123,12 +126,7 @@ async function main(): Promise<number> {
       'most schedules of a scenario (default: 1000; dfs and dpor: all)',
       whole('the number of schedules', 1, 2 ** 31 - 1),
     )
-    .option(
-      '--driver <family=module>',
-      'a module in the place of a device family; may be repeated',
-      (one, all: string[]) => [...all, one],
-      [],
-    )
+    .option('--driver <family=module>', 'a module in the place of a device family; may be repeated', collect, [])
     .addOption(jobsOption('machines at work at once (default: one for each core, if there are schedules enough)'))
     .option('--shard <i/n>', 'run the i-th of n parts; hmm merge adds them up')
     .option('--out <folder>', 'where replay files are written', '.')
@@ -174,10 +172,23 @@ async function main(): Promise<number> {
     .command('bugs')
     .description('the known races of this protocol family: where they happened, and how to see them')
     .argument('[id]', 'one of them, in full')
+    .option('--table', 'measure them, or that one: schedules to the first hit, hits under stress, and clean without it')
+    .option('--seeds <n>', 'table: seeds of each search', whole('the number of seeds', 1, 1000), 20)
+    .option('--schedules <n>', 'table: most schedules of one seed', whole('the number of schedules', 1, 1_000_000), 1000)
+    .option('--stress-seconds <s>', 'table: time under each load; 0: none', number('the time', 0, 3600), 4)
+    .option('--jobs <n>', 'table: races at work at once (default: one for each core)', whole('the number of jobs', 1, 256))
+    .option('--from <file>', 'table: a result whose races are not measured again; may be repeated', collect, [])
+    .option('--markdown <file>', 'table: writes it into a page, between <!-- measured --> and <!-- end -->')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExamples:\n  hmm bugs\n  hmm bugs recheck-outside-lock')
-    .action(async (id: string | undefined, flags) => {
-      exit = await (await import('./cli/bugs.ts')).bugsVerb(id, flags)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  hmm bugs\n  hmm bugs recheck-outside-lock\n  hmm bugs --table --json table.json --markdown docs/races.md',
+    )
+    .action(async (id: string | undefined, { table, ...flags }) => {
+      exit =
+        table === true
+          ? await (await import('./cli/bugtable.ts')).tableVerb(id, flags)
+          : await (await import('./cli/bugs.ts')).bugsVerb(id, flags)
     })
 
   program

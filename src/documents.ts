@@ -3,6 +3,7 @@
  * latencies are integer nanoseconds.
  */
 import { z } from 'zod'
+import { tableSchema } from './bugtable/document.ts'
 import { version } from './version.ts'
 
 const natural = z.number().int().nonnegative()
@@ -192,6 +193,7 @@ export const bugsDocument = z.object({
       reason: z.string().optional(),
     }),
   ),
+  table: tableSchema.optional(),
 })
 
 export const benchDocument = z.object({

@@ -15,11 +15,12 @@ import { checkStandstill } from '../check/standstill.ts'
 import { checkDeadlock } from '../check/stuck.ts'
 import { checkSubset } from '../check/subset.ts'
 import { reapDeferred } from '../frame/deferred.ts'
+import { failAllocations } from '../frame/objects.ts'
 import { NO_FILE } from '../mm/file.ts'
 import { type Limits, limitsFor, provingSteps, WIDEST } from '../sched/limits.ts'
 import { BASELINE } from '../sched/pct.ts'
-import { advance, makeScheduler } from '../sched/strategy.ts'
-import { ACTOR_KIND, actorAt, KIND, WAIT_KIND } from '../seam/actors.ts'
+import { advance, makeScheduler, needsBaseline } from '../sched/strategy.ts'
+import { ACTOR_KIND, actorAt, CHANCE, KIND, WAIT_KIND } from '../seam/actors.ts'
 import * as w from '../seam/batonword.ts'
 import { seedChance } from '../seam/chance.ts'
 import { type Baton, RUN_PHASE, type Scheduler } from '../seam/control.ts'
@@ -90,6 +91,7 @@ export class Conductor {
     const { words } = task
     const { header } = baton
     baton.closeSegment()
+    failAllocations(task, 0)
     if (program.timeoutsOff && (words[header + w.TIMEOUTS] as number) > 0)
       violation(task, 'DLK', 'nobody could move before a timeout, and the scenario has timeouts off')
     if (program.subject.kind === 'scenario') this.auditMachine()
@@ -138,11 +140,11 @@ export class Conductor {
     if (found !== undefined) violation(this.task, found.oracle, found.message, found)
   }
 
-  /** The schedule without preemptions comes first where the strategy must know its length; out of turn it does not count. */
+  /** The schedule without preemptions comes first where its length must be known; out of turn it does not count. */
   private beginFirst(): void {
     const { task, program, baton } = this
     task.words[baton.header + w.BASE_STEPS] = program.baseSteps
-    this.begin(program.strategy.name === 'pct' && program.baseSteps === 0 ? BASELINE : program.first, true)
+    this.begin(needsBaseline(program.strategy) && program.baseSteps === 0 ? BASELINE : program.first, true)
   }
 
   /** Counts the schedule that is over, and begins the next one or ends the run. */
@@ -183,6 +185,9 @@ export class Conductor {
     words[header + w.SCHEDULE] = number
     words[header + w.PHASE_OF_RUN] = RUN_PHASE.schedule
     seedChance(words, header + w.RUN_CHANCE, program.strategy.seed, number)
+    // What fails depends on the number alone: a replay has no other seed.
+    for (let id = 0; id < this.actors; id++) seedChance(words, actorAt(words, id) + CHANCE, number, id)
+    failAllocations(task, program.allocFailures)
     this.scheduler.begin()
     this.openGates(false)
   }
@@ -202,7 +207,7 @@ export class Conductor {
     const { words } = task
     if (program.limits !== null) return true
     const base = words[baton.header + w.BASE_STEPS] as number
-    if (program.strategy.name !== 'pct' || base === 0) return false
+    if (base === 0) return false
     const points = (words[baton.header + w.STEP_LIMIT] as number) - (words[baton.header + w.FAIR_FROM] as number)
     return points >= provingSteps(base, this.actors)
   }
@@ -211,8 +216,8 @@ export class Conductor {
   private limitsOf(number: number): Limits {
     const { program, baton, task } = this
     if (program.limits !== null) return program.limits
-    if (program.strategy.name !== 'pct' || number === BASELINE) return WIDEST
-    return limitsFor(task.words[baton.header + w.BASE_STEPS] as number, this.actors)
+    const base = task.words[baton.header + w.BASE_STEPS] as number
+    return base === 0 || number === BASELINE || program.strategy.name === 'replay' ? WIDEST : limitsFor(base, this.actors)
   }
 
   /** Lets the threads go on; in a teardown, all cpus. */

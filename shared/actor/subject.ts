@@ -62,6 +62,8 @@ export interface ExploreProgram {
   /** A nap that ends because nothing else can move is a deadlock. */
   readonly timeoutsOff: boolean
   readonly devices: number
+  /** Share of the threads' allocations that fail. */
+  readonly allocFailures: number
   /** For the reel: as long as the machine. And for the log of steps, if there is to be one. */
   readonly reel: SharedArrayBuffer
   readonly log: SharedArrayBuffer | null

@@ -18,14 +18,14 @@ import { isThread, operationsInHand } from './lasso.ts'
 /** Once in each round of a fair schedule: remembers what was complete when it became fair. */
 export function noteProgress({ words }: Task): void {
   const header = regionAt(words, 'scheduler')
-  if (words[header + w.FAIR_DONE] === 0) words[header + w.FAIR_DONE] = completed(words) + 1
+  if (words[header + w.FAIR_DONE] === 0) words[header + w.FAIR_DONE] = completedPlusOne(words)
 }
 
 /** At the end of a fair part that is long enough to tell: reports it if nothing was completed in it. */
 export function checkStandstill(task: Task): void {
   const { words } = task
   const header = regionAt(words, 'scheduler')
-  if (words[header + w.FAIR_DONE] !== completed(words) + 1) return
+  if (words[header + w.FAIR_DONE] !== completedPlusOne(words)) return
   const points = (words[header + w.STEP_LIMIT] as number) - (words[header + w.FAIR_FROM] as number)
   const operations = operationsInHand(words)
   violation(
@@ -36,8 +36,9 @@ export function checkStandstill(task: Task): void {
   )
 }
 
-function completed(words: Words): number {
-  let sum = 0
+/** What FAIR_DONE keeps: operations and threads that are complete, plus 1. */
+export function completedPlusOne(words: Words): number {
+  let sum = 1
   for (let id = 0; id < (words[ACTOR_COUNT_AT] as number) - 1; id++) {
     const record = actorAt(words, id)
     if (isThread(words[record + KIND] as number)) sum += words[record + OP_DONE] as number

@@ -9,6 +9,7 @@
  *
  *   FAILURES     allocations that failed. Atomic, and no schedule point: who keeps something that could be freed looks at it.
  *   FAIL_IN      fault injection: the allocation that counts it down to 0 fails. 0: none does.
+ *   FAIL_SHARE   fault injection: chances of 65536 that an allocation fails. 0: none does.
  *   words 4..15  belong to deferred.ts.
  *   BUMP         first heap word not yet given to a class. Atomic, and never beyond LIMIT: an add that is taken back when it
  *                was too much would leave the counter inside what somebody else was given meanwhile.
@@ -24,8 +25,9 @@
  */
 import { regionAt, regionWords } from '../memory/regions.ts'
 import { LINE_WORDS, lineAligned, type WordAt } from '../memory/words.ts'
-import { actorName, OP } from '../seam/actors.ts'
+import { actorName, CHANCE, OP } from '../seam/actors.ts'
 import { atomicCas, atomicLoad, quietAdd, quietAnd, quietLoad, quietOr, quietStore } from '../seam/atomics.ts'
+import { nextBelow } from '../seam/chance.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
 import { violation } from '../seam/violation.ts'
@@ -67,7 +69,8 @@ const BUMP = 0
 const LIMIT = 1
 const FAILURES = 2
 const FAIL_IN = 3
-const OTHERS = 4
+const FAIL_SHARE = 4
+const OTHERS = 5
 const CLASS_AT = LINE_WORDS
 const LIVE_AT = CLASS_AT + CLASS_LINES.length * LINE_WORDS
 const CHUNKS_AT = lineAligned(LIVE_AT + MAX_KINDS)
@@ -78,6 +81,8 @@ const OLD_FIRST = 2
 const OLD_LAST = 3
 const OLD_COUNT = 4
 
+/** Chances of FAIL_SHARE. */
+const CERTAIN = 65536
 const POISON = 0x6b6b6b6b
 const FREED_KIND = 1
 const FREED_ACTOR = 2
@@ -124,9 +129,17 @@ export function failAllocation(task: Task, nth: number): void {
   quietStore(task, regionAt(task.words, 'heap') + FAIL_IN, nth)
 }
 
+/** Fault injection: from here on that share of allocations fails, 0 to 1, by the chance of who allocates. Everybody stands still. */
+export function failAllocations(task: Task, share: number): void {
+  task.words[regionAt(task.words, 'heap') + FAIL_SHARE] = Math.round(share * CERTAIN)
+}
+
 function isToFail(task: Task): boolean {
-  const at = regionAt(task.words, 'heap') + FAIL_IN
-  return quietLoad(task, at) !== 0 && quietAdd(task, at, -1) === 1
+  const { words } = task
+  const heap = regionAt(words, 'heap')
+  const share = words[heap + FAIL_SHARE] as number
+  if (share !== 0 && nextBelow(words, task.record + CHANCE, CERTAIN) < share) return true
+  return quietLoad(task, heap + FAIL_IN) !== 0 && quietAdd(task, heap + FAIL_IN, -1) === 1
 }
 
 function takeObject(task: Task, kind: ObjectKind): WordAt {

@@ -19,7 +19,10 @@ export interface Limits {
 export const MOST_STEPS = 20_000
 export const WIDEST: Limits = { fairFrom: MOST_STEPS >> 1, steps: MOST_STEPS }
 
-/** What counts as the length of the schedule without preemptions where that does not end by itself. */
+/**
+ * What counts as the length of the schedule without preemptions where that gets nowhere in its fair part: it tells nothing of how long
+ * operations are, and every schedule that gets nowhere either should be over soon.
+ */
 export const ENDLESS_BASE = 1_000
 
 /** Points that every schedule gets: short ones meet each other in ways that take longer than both. */

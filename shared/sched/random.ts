@@ -5,17 +5,20 @@
  */
 import { regionAt } from '../memory/regions.ts'
 import type { Words } from '../memory/words.ts'
-import { RUN_CHANCE } from '../seam/batonword.ts'
+import { RUN_CHANCE, SCHEDULE } from '../seam/batonword.ts'
 import { nextBelow } from '../seam/chance.ts'
 import type { Scheduler } from '../seam/control.ts'
-import { lowest, member, sizeOf } from './bits.ts'
+import { lowest, member, sizeOf, stay } from './bits.ts'
+import { BASELINE } from './pct.ts'
 
 /** Makes the walk; its chance is the schedule's. */
 export function randomScheduler(words: Words): Scheduler {
-  const chance = regionAt(words, 'scheduler') + RUN_CHANCE
+  const header = regionAt(words, 'scheduler')
+  const chance = header + RUN_CHANCE
   return {
     begin() {},
-    choose(enabled) {
+    choose(enabled, current) {
+      if (words[header + SCHEDULE] === BASELINE) return stay(enabled, current)
       if ((enabled & (enabled - 1)) === 0) return lowest(enabled)
       return member(enabled, nextBelow(words, chance, sizeOf(enabled)))
     },

@@ -24,6 +24,14 @@ export interface Strategy {
   readonly loose: boolean
 }
 
+/**
+ * Is the schedule without preemptions run before all others? A depth-first search begins with it anyway; a replay is one schedule, whose
+ * limits are known.
+ */
+export function needsBaseline({ name }: Strategy): boolean {
+  return name === 'pct' || name === 'random'
+}
+
 /** The scheduler of a strategy, over the state in `words`. */
 export function makeScheduler(words: Words, strategy: Strategy): Scheduler {
   switch (strategy.name) {

@@ -7,6 +7,7 @@ import type { ExploreProgram, Subject } from '../../shared/actor/subject.ts'
 import { cpusOf } from '../../shared/actor/subject.ts'
 import { type Counts, closeCallsSince, readTally } from '../../shared/actor/tally.ts'
 import { takeInventory } from '../../shared/check/references.ts'
+import { completedPlusOne } from '../../shared/check/standstill.ts'
 import type { Era } from '../../shared/hmm/era.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import type { Words } from '../../shared/memory/words.ts'
@@ -37,6 +38,8 @@ export interface Stage {
   /** Words that a foreign protocol has for its own. */
   readonly words?: number
   readonly swapPages?: number
+  /** Share of allocations that fail. */
+  readonly allocFailures?: number
   /** Pages of system memory, at most. */
   readonly systemPages?: number
   /** A known race put into the core. */
@@ -83,6 +86,8 @@ export interface RunReport extends Counts {
   /** The strategy has seen every schedule there is for it. */
   readonly exhausted: boolean
   readonly cutOff: boolean
+  /** Operations were completed since the last schedule became fair, or it did not. */
+  readonly progressed: boolean
   /** A strict replay that does not fit: the step at which it left its schedule. */
   readonly divergedAt: number | null
   readonly seconds: number
@@ -138,6 +143,7 @@ export class Runs {
       teardownEvery: this.stage.teardown === false ? 0 : (run.teardownEvery ?? 1),
       timeoutsOff: this.stage.timeoutsOff,
       devices: this.stage.devices.length,
+      allocFailures: this.stage.allocFailures ?? 0,
       reel: this.reel,
       log: run.log ?? null,
       journal: run.journal ?? null,
@@ -218,6 +224,7 @@ function report(words: Words, kept: Words, first: number, violation: Violation |
     hash: hex(at(w.HASH_A)) + hex(at(w.HASH_B)),
     exhausted: at(w.EXHAUSTED) === 1 && at(w.FORCED) === 0,
     cutOff: at(w.CUT_OFF) === 1,
+    progressed: at(w.FAIR_DONE) !== completedPlusOne(words),
     divergedAt: at(w.DIVERGED) === 0 ? null : at(w.DIVERGED) - 1,
   }
 }

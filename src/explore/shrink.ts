@@ -16,7 +16,7 @@
  * so that the result does not depend on the host.
  */
 import type { Subject } from '../../shared/actor/subject.ts'
-import { type Limits, MOST_STEPS } from '../../shared/sched/limits.ts'
+import { MOST_STEPS } from '../../shared/sched/limits.ts'
 import { BASELINE } from '../../shared/sched/pct.ts'
 import { MAX_REPLAY, type Segment } from '../../shared/sched/replay.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
@@ -102,7 +102,7 @@ class Shrinker {
 
   async shrink(find: Shrunk): Promise<Shrunk> {
     const { subject, scenario, report } = find
-    let best = (await this.shows(subject, scenario, report.schedule, report.limits)) ?? { ...find, pieces: [] }
+    let best = (await this.shows(subject, scenario, report.schedule, report)) ?? { ...find, pieces: [] }
     best = await this.soonerFair(best)
     if (this.oracle !== 'LIN') best = await this.without(best, expectationLines)
     this.searching = true
@@ -129,24 +129,25 @@ class Shrinker {
     const { subject } = scenario
     this.runs.withMemory(memoryFor(scenario))
     const schedule = scheduleWithout(best.pieces, best.subject, this.runs.actorNames, gone)
-    let found = await this.shows(subject, scenario, schedule, best.report.limits)
+    let found = await this.shows(subject, scenario, schedule, best.report)
     if (this.searching) found ??= await this.search(subject, scenario, best.report.scheduleSteps)
     if (found === null && best.scenario !== null) this.runs.withMemory(memoryFor(best.scenario))
     return found
   }
 
-  /** Runs the schedule as far as it fits: what the same oracle then says. */
+  /** Runs the schedule as far as it fits, with limits and number of a run that is known: what the same oracle then says. */
   private async shows(
     subject: Subject,
     scenario: ConcurrentScenario | null,
     schedule: readonly Segment[],
-    limits: Limits,
+    like: Pick<RunReport, 'limits' | 'number'>,
   ): Promise<Best | null> {
     if (schedule.length > MAX_REPLAY) return null
     const strategy: Strategy = { name: 'replay', seed: this.seed, depth: 1, preemptions: 0, loose: true }
     const log = new StepLog(this.buffer)
     log.clear()
-    const report = await this.tried({ strategy, count: 1, schedule: joined(schedule), limits, log: this.buffer }, subject)
+    const run = { strategy, first: like.number, count: 1, schedule: joined(schedule), limits: like.limits, log: this.buffer }
+    const report = await this.tried(run, subject)
     return report === null
       ? null
       : { subject, scenario, report, pieces: piecesOf(log, report.scheduleSteps, this.runs.actorNames) }
@@ -158,7 +159,7 @@ class Shrinker {
     for (const depth of [3, 2]) {
       const strategy: Strategy = { name: 'pct', seed: this.seed, depth, preemptions: 0, loose: false }
       const report = await this.tried({ strategy, first: BASELINE, count }, subject)
-      if (report !== null) return this.shows(subject, scenario, report.schedule, report.limits)
+      if (report !== null) return this.shows(subject, scenario, report.schedule, report)
     }
     return null
   }
@@ -251,10 +252,10 @@ class Shrinker {
 
   /** A schedule that became fair: by less of what was before, as it may be the fair part alone that shows it. */
   private async soonerFair(find: Best): Promise<Best> {
-    const { limits, scheduleSteps, schedule } = find.report
+    const { limits, scheduleSteps, schedule, number } = find.report
     if (scheduleSteps <= limits.fairFrom) return find
     for (let fairFrom = LEAST_UNFAIR; fairFrom < limits.fairFrom; fairFrom *= 2) {
-      const sooner = { fairFrom, steps: limits.steps - limits.fairFrom + fairFrom }
+      const sooner = { number, limits: { fairFrom, steps: limits.steps - limits.fairFrom + fairFrom } }
       const shown = await this.shows(find.subject, find.scenario, schedule, sooner)
       if (shown !== null) return shown
     }
@@ -267,7 +268,7 @@ class Shrinker {
     let high = best.report.schedule.length
     while (low < high) {
       const middle = (low + high) >> 1
-      const shown = await this.shows(best.subject, best.scenario, find.report.schedule.slice(0, middle), best.report.limits)
+      const shown = await this.shows(best.subject, best.scenario, find.report.schedule.slice(0, middle), best.report)
       if (shown === null) low = middle + 1
       else {
         high = middle
@@ -284,7 +285,7 @@ class Shrinker {
       for (let fresh = 0; fresh < FRESH; fresh++) {
         const strategy: Strategy = { name: 'pct', seed: this.seed + fresh, depth, preemptions: 0, loose: false }
         const report = await this.tried({ strategy, first: BASELINE, count: GLANCE.most }, best.subject)
-        const shown = report === null ? null : await this.shows(best.subject, best.scenario, report.schedule, report.limits)
+        const shown = report === null ? null : await this.shows(best.subject, best.scenario, report.schedule, report)
         if (shown !== null && isSimpler(shown.report, best.report)) best = shown
       }
       if (best.report.preemptions <= depth) return best
@@ -296,7 +297,7 @@ class Shrinker {
     let best = find
     for (let at = 0; at < best.report.schedule.length && this.left > 0; ) {
       const candidate = joinedAt(best.report.schedule, at)
-      const shown = candidate === null ? null : await this.shows(best.subject, best.scenario, candidate, best.report.limits)
+      const shown = candidate === null ? null : await this.shows(best.subject, best.scenario, candidate, best.report)
       if (shown !== null && isSimpler(shown.report, best.report)) best = shown
       else at++
     }

@@ -78,6 +78,7 @@ export function prepareScenario(
       timeoutsOff: scenario.timeoutsOff,
       mirrorReclaim: scenario.mirrorReclaim,
       swapPages: scenario.swapPages,
+      allocFailures: scenario.allocFailures,
       ...(scenario.systemPages === null ? {} : { systemPages: scenario.systemPages }),
       ...memoryFor(scenario),
       ...editOf(bug),

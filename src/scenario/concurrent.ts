@@ -4,6 +4,7 @@
  *     scenario NAME            era E            notifier inline|dispatcher       timeouts off
  *     device D FAMILY [memory=PAGES] [policy=NAME or PATH] [copy-failures=SHARE]
  *     memory PAGES [swap=PAGES]
+ *     allocations fail=SHARE
  *     setup                    operations of a sequential scenario, run alone; `=>` is checked
  *     thread NAME cpu|reclaim|dev D [proc K]    [LABEL:] OPERATION, or: after LABEL
  *     expect                   LABEL is R or R | outcome LABEL=R ... | final load H P is V or V | violation ORACLE
@@ -52,6 +53,8 @@ export interface ConcurrentScenario {
   readonly systemPages: number | null
   /** Pages that can be swapped out. */
   readonly swapPages: number
+  /** Share of the threads' allocations of kernel objects that fail. */
+  readonly allocFailures: number
   readonly devices: readonly ScenarioDevice[]
   readonly subject: ScenarioSubject
   /** The scenario shows a known race: this oracle is to report it. */
@@ -106,6 +109,7 @@ class ConcurrentParser {
   private mirrorReclaim: MirrorReclaim = 'immediate'
   private systemPages: number | null = null
   private swapPages: number | null = null
+  private allocFailures = 0
   private expectViolation: Oracle | null = null
   private readonly devices = new Map<number, ScenarioDevice>()
   private readonly setup: ScenarioLine[] = []
@@ -144,6 +148,7 @@ class ConcurrentParser {
       era: this.era,
       timeoutsOff: this.timeoutsOff,
       mirrorReclaim: this.mirrorReclaim,
+      allocFailures: this.allocFailures,
       systemPages: this.systemPages,
       swapPages: this.swapPages ?? (this.putsOut() ? SWAP_PAGES : 0),
       devices: this.deviceList(place),
@@ -182,6 +187,10 @@ class ConcurrentParser {
       case 'memory':
         this.memory(place, rest)
         return
+      case 'allocations':
+        if (!/^fail=(0|1|0?\.\d+)$/.test(rest.join(' '))) place.fail('allocations is: allocations fail=SHARE, from 0 to 1')
+        this.allocFailures = Number(rest[0]?.slice('fail='.length))
+        return
       case 'timeouts':
         if (rest[0] !== 'off') place.fail('timeouts can only be off')
         this.timeoutsOff = true
@@ -201,7 +210,7 @@ class ConcurrentParser {
         return
       default:
         place.fail(
-          `unknown block ${JSON.stringify(first)}; there are scenario, era, notifier, mirror-reclaim, memory, timeouts, device, setup, thread and expect`,
+          `unknown block ${JSON.stringify(first)}; there are scenario, era, notifier, mirror-reclaim, memory, allocations, timeouts, device, setup, thread and expect`,
         )
     }
   }

@@ -1,6 +1,6 @@
 /** Is a rate that is worse than PCT's bound told from one that is not, and do the figures of the table mean what they say? */
 import t from 'tap'
-import { atMost, quantile, SIGNIFICANCE, soFewHits } from './binomial.ts'
+import { atMost, quantile, SIGNIFICANCE, soFewHits } from '../../src/bugtable/binomial.ts'
 
 t.test('the probability of so few hits is the sum of its cases', async (t) => {
   t.ok(Math.abs(atMost(0, 3, 0.5) - 1 / 8) < 1e-12)
