@@ -40,7 +40,11 @@ function listLines(entries: readonly CatalogueEntry[]): string[] {
 async function raceLines(entry: CatalogueEntry): Promise<string[]> {
   const head = `${entry.number}. ${entry.id}: ${entry.title}`
   const facts = `generation ${entry.generation.join(', ')}; seen by ${entry.oracles.join(', ')}; depth ${entry.depth}`
-  const kin = entry.kin === undefined ? [] : [`the same mistake as ${entry.kin.map(named).join(' and ')}`]
+  const kin = [
+    ...(entry.kin === undefined ? [] : [`the same mistake as ${entry.kin.map(named).join(' and ')}`]),
+    ...(entry.bredBy === undefined ? [] : [`brought in by the cure of ${named(entry.bredBy)}`]),
+    ...(entry.bred === undefined ? [] : [`its cure brought in ${named(entry.bred)}`]),
+  ]
   if (!entry.expressible) return [head, facts, ...kin, `cannot be put in: ${entry.reason}`]
   const race: Race = await raceById(entry.id)
   return [

@@ -21,6 +21,9 @@ export interface CatalogueEntry {
   readonly reason?: string
   /** Numbers of the races that are the same mistake in another place. */
   readonly kin?: readonly number[]
+  /** Number of the race that its cure brought in, and of the one whose cure brought it in. */
+  readonly bred?: number
+  readonly bredBy?: number
 }
 
 /** Races of one shape: what is announced after it has been done; two that both own the unlinking of one object. */
@@ -28,6 +31,9 @@ const SHAPES: readonly (readonly number[])[] = [
   [2, 13],
   [26, 27, 28],
 ]
+
+/** Each is the cure of the one before: a page of device memory that a fault must hold, then lock, then wait for. */
+const LADDER: readonly number[] = [9, 10, 40]
 
 /** Why the others cannot be put in, or would not be found. */
 const WHY_NOT: Readonly<Record<string, string>> = {
@@ -45,7 +51,7 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   'migration-entry-dodges':
     'reverse walks visit areas in the order of their making: a moved entry is never behind them (7,000 schedules)',
   'evict-to-make-room-spin':
-    'each of its rounds raises faults, which are numbered: no state comes back, so it would be cut off and not reported',
+    'it takes two services that evict from one memory; here a device has one, and what that made room for stays free',
   'unlocked-reread-of-rights': 'the fault gives way to the copy-on-write that it would have to miss (3,000 schedules)',
 }
 
@@ -58,9 +64,15 @@ function race(
   depth: number,
 ): CatalogueEntry {
   const kin = SHAPES.find((shape) => shape.includes(number))?.filter((other) => other !== number)
-  const base = { number, id, title, generation, oracles, depth, ...(kin === undefined ? {} : { kin }) }
+  const base = { number, id, title, generation, oracles, depth, ...(kin === undefined ? {} : { kin }), ...rungs(number) }
   if ((RACE_IDS as readonly string[]).includes(id)) return { ...base, expressible: true }
   return { ...base, expressible: false, reason: WHY_NOT[id] ?? 'its scenario is not written yet' }
+}
+
+function rungs(number: number): Pick<CatalogueEntry, 'bred' | 'bredBy'> {
+  const at = LADDER.indexOf(number)
+  const [before, after] = at < 0 ? [] : [LADDER[at - 1], LADDER[at + 1]]
+  return { ...(after === undefined ? {} : { bred: after }), ...(before === undefined ? {} : { bredBy: before }) }
 }
 
 export const CATALOGUE: readonly CatalogueEntry[] = [

@@ -1,4 +1,5 @@
 /** Does an edit of the core change exactly what it names, and is one that does not fit refused? */
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { explore, Machine } from '../../src/index.ts'
 import { CATALOGUE } from '../../src/races/catalogue.ts'
@@ -35,4 +36,14 @@ t.test('the catalogue and the folders say the same', async (t) => {
 
 t.test('an unknown race is one sentence', async (t) => {
   await t.rejects(explore({ bug: 'nosuch' }), /there is no race "nosuch"; there are valid-flag-aba, range-listed-after-callback/)
+})
+
+t.test('the page of the races lists what cannot be put in, with the reasons that hmm bugs gives', (t) => {
+  const page = readFileSync(new URL('../../../docs/races.md', import.meta.url), 'utf8')
+  const rows = CATALOGUE.flatMap((one) => (one.expressible ? [] : [`| ${one.number} | ${one.id} | ${one.reason} |`]))
+  t.same(
+    rows.filter((row) => !page.includes(row)),
+    [],
+  )
+  t.end()
 })
