@@ -106,7 +106,7 @@ export function tell(runs: Runs, subject: Subject, report: RunReport, log: Share
   const states = buffers.map((buffer) => stillView(buffer, id))
   const told = report.limits.fairFrom + TOLD_OF_LIVELOCK
   const isLong = until === undefined && report.violation?.oracle === 'PROG' && report.scheduleSteps > told
-  const last = isLong ? told : (until ?? report.scheduleSteps)
+  const last = isLong ? told : (until ?? Number.POSITIVE_INFINITY) // a teardown's steps come after the schedule's
   return interleaving({
     steps: new StepLog(log).steps().filter(({ step }) => step <= last),
     goesOnTo: isLong ? report.scheduleSteps : undefined,
