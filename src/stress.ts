@@ -8,6 +8,7 @@ import { TRACE_PROFILE, WORKLOADS, type Workload, workloadNamed } from '../share
 import { auditContract } from '../shared/check/contract.ts'
 import { auditDirty } from '../shared/check/dirty.ts'
 import { auditFrames, auditInventory, takeInventory } from '../shared/check/references.ts'
+import { auditReverseMap } from '../shared/check/reversemap.ts'
 import { checkSubset } from '../shared/check/subset.ts'
 import { auditSums } from '../shared/check/sum.ts'
 import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
@@ -244,6 +245,7 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
       found.push(
         ...checkSubset(task, config.devices),
         ...auditFrames(task, [runMm(task)]),
+        ...auditReverseMap(task, [runMm(task)]),
         ...auditDirty(task, [runMm(task)], config.devices),
         ...auditContract(task, [runMm(task)]),
         ...auditSums(task, runMm(task), audited),

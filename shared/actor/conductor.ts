@@ -11,6 +11,7 @@
 import { auditContract } from '../check/contract.ts'
 import { auditDirty } from '../check/dirty.ts'
 import { auditFrames, auditInventory } from '../check/references.ts'
+import { auditReverseMap } from '../check/reversemap.ts'
 import { checkStandstill } from '../check/standstill.ts'
 import { checkDeadlock } from '../check/stuck.ts'
 import { checkSubset } from '../check/subset.ts'
@@ -113,6 +114,7 @@ export class Conductor {
     const found: Violation[] = [
       ...checkSubset(task, program.devices),
       ...auditFrames(task, spaces, files),
+      ...auditReverseMap(task, spaces),
       ...auditDirty(task, spaces, program.devices),
       ...auditContract(task, spaces),
     ]

@@ -47,7 +47,6 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   'mmput-in-callback': 'a driver has no reference of an address space that it could drop',
   'soft-dirty-lost': 'no oracle keeps a ledger of soft-dirty marks yet',
   'trylock-spin-starves-holder': 'no actor depends on the core of another: under a fair schedule the holder gets on',
-  'reused-frame-stale-metadata': 'put in, it leaves a migration in a loop that has no schedule point yet',
   'migration-entry-dodges':
     'reverse walks visit areas in the order of their making: a moved entry is never behind them (7,000 schedules)',
   'evict-to-make-room-spin':

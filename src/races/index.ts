@@ -38,6 +38,7 @@ export const RACE_IDS = [
   'dir-freed-before-grace',
   'pte-dirty-lost-in-migration',
   'exclusive-entry-without-ref',
+  'reused-frame-stale-metadata',
   'copy-failure-published',
   'touched-unowned-frame',
   'notifier-vs-page-lock',

@@ -41,6 +41,15 @@ thread user cpu
         finding: /^DIRTY: frame \d+ \(A\+0\) was written since it was declared clean, and is dirty nowhere/,
         edit: edit('shared/mm/access.js', 'entry | PTE_YOUNG | (write ? PTE_DIRTY : 0)', 'entry | PTE_YOUNG'),
       },
+      'a new page has another place in its owner': {
+        finding:
+          /^REF: frame \d+, which A\+0 maps, has place \d+ in its owner, and the page has \d+: no reverse walk finds the entry/,
+        edit: edit(
+          'shared/mm/fault.js',
+          'frameSetMapping(task, frame, vmaOwner(task, vma), vmaIndex(task, vma, vpn));',
+          'frameSetMapping(task, frame, vmaOwner(task, vma), vmaIndex(task, vma, vpn) + 1);',
+        ),
+      },
     },
   },
   {

@@ -12,6 +12,7 @@
  */
 
 import { auditFrames } from '../../shared/check/references.ts'
+import { auditReverseMap } from '../../shared/check/reversemap.ts'
 import type { Frame } from '../../shared/frame/frames.ts'
 import { allocObject, freeObject, kindById, type ObjectKind } from '../../shared/frame/objects.ts'
 import { frameAlloc, framePut, HUGE_ORDER, SYSTEM_ZONE, ZERO_FRAME } from '../../shared/frame/zones.ts'
@@ -168,9 +169,9 @@ function rightsText(flags: number): string {
   return letter(VM_READ, 'r') + letter(VM_WRITE, 'w') + letter(VM_EXEC, 'x') + ((flags & VM_SHARED) !== 0 ? 's' : 'p')
 }
 
-/** What the reference audit says against frames of these address spaces, the only ones there are. */
+/** What the audits of references and of the reverse map say against frames of these address spaces, the only ones there are. */
 export function wrongCounts(task: Task, ...mms: readonly Mm[]): string[] {
-  return auditFrames(task, mms).map(({ message }) => message)
+  return [...auditFrames(task, mms), ...auditReverseMap(task, mms)].map(({ message }) => message)
 }
 
 /** A subscriber that notes what it is told. */
