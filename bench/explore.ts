@@ -107,6 +107,7 @@ async function strategyResult(
         name,
         entries.map(({ ns }) => ns),
       ),
+      actors: runs.actorNames.length,
       steps_per_s: Math.round(report.steps / seconds),
       median_steps: median,
       switches_per_schedule: round(report.switches / report.schedules, 1),

@@ -5,6 +5,7 @@
  * Exit codes: 0 clean; 1 a violation was found or an answer differs; 2 wrong usage or bad input; 3 the run itself failed.
  */
 import { Argument, Command, CommanderError, Option } from 'commander'
+import { benchmarkLines } from '../bench/index.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import {
   bytes,
@@ -208,12 +209,21 @@ async function main(): Promise<number> {
     .command('bench')
     .description('latency percentiles and throughput, with what they are compared to measured in the same run')
     .argument('[names...]', 'benchmarks; all of them without a name')
-    .option('--quick', 'a tenth of the work: to see that it runs, not how fast')
+    .option('--quick', 'a tenth of the work, once: to see that it runs, not how fast')
+    .option(
+      '--repetitions <n>',
+      'runs of each, on fresh threads (default: 3; quick: 1; with --compare: 5)',
+      whole('the number of repetitions', 1, 50),
+    )
+    .option('--floor <program>', 'a program that prints times of the same steps as JSON, run in the same minute')
+    .option('--compare <old.json>', 'tell what has changed since that document; exit code 1 when something is slower')
+    .option('--with <new.json>', 'compare: that document in the place of measuring')
+    .option('--threshold <percent>', 'compare: what a change may be without counting', number('a threshold', 0, 1000), 10)
     .addOption(eraOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nBenchmarks:\n  scale    what mirroring a page costs as the address space and the number of its areas grow\n  explore  schedules and steps per second for a scenario of five actors\n\nExamples:\n  hmm bench\n  hmm bench explore --json -',
+      `\nBenchmarks:\n${benchmarkLines().join('\n')}\n\nExamples:\n  hmm bench\n  hmm bench explore --json old.json\n  hmm bench --compare old.json --threshold 15\n  hmm bench scale --floor ./latency_floor`,
     )
     .action(async (names: string[], flags) => {
       exit = await (await import('./cli/bench.ts')).benchVerb(names, flags)

@@ -11,7 +11,9 @@ export type { ActorKind } from '../shared/seam/actors.ts'
 export { HmmError, InvariantError } from '../shared/seam/error.ts'
 export { ORACLES, type Oracle, type Violation } from '../shared/seam/violation.ts'
 export type { Aftermath } from './aftermath.ts'
-export { BENCHMARKS, type BenchmarkName, type BenchOptions, type BenchReport, bench } from './bench.ts'
+export type { CombinedResult } from './bench/combine.ts'
+export { type Change, type Comparable, type Comparison, compare } from './bench/compare.ts'
+export { BENCHMARKS, type BenchmarkName, type BenchmarkRun, type BenchOptions, type BenchReport, bench } from './bench.ts'
 export {
   type BenchDocument,
   type BugsDocument,
