@@ -229,6 +229,18 @@ async function main(): Promise<number> {
       exit = await (await import('./cli/bench.ts')).benchVerb(names, flags)
     })
 
+  program
+    .command('doctor')
+    .description('cores, clock, what an access and a round trip cost here, and which figures can be trusted')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExit code 3 when something is missing that no machine runs without.\n\nExamples:\n  hmm doctor\n  hmm doctor --json -',
+    )
+    .action(async (flags) => {
+      exit = await (await import('./cli/doctor.ts')).doctorVerb(flags)
+    })
+
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput())
   try {
     await program.parseAsync()

@@ -14,9 +14,12 @@ export type { Aftermath } from './aftermath.ts'
 export type { CombinedResult } from './bench/combine.ts'
 export { type Change, type Comparable, type Comparison, compare } from './bench/compare.ts'
 export { BENCHMARKS, type BenchmarkName, type BenchmarkRun, type BenchOptions, type BenchReport, bench } from './bench.ts'
+export type { Judgement } from './doctor/judge.ts'
+export { type DoctorReport, doctor, type Findings } from './doctor.ts'
 export {
   type BenchDocument,
   type BugsDocument,
+  type DoctorDocument,
   documents,
   type ExploreDocument,
   jsonSchemas,

@@ -83,7 +83,7 @@ const COLUMNS = ['p50', 'p90', 'p99', 'p99.9', 'max', 'per second']
 function tableOf(name: string, results: readonly CombinedResult[]): string[] {
   const width = Math.max(name.length, ...results.map((one) => one.name.length))
   const row = (head: string, cells: readonly string[]) =>
-    `${head.padEnd(width)} ${cells.map((cell) => cell.padStart(11)).join('')}`
+    `${head.padEnd(width)} ${cells.map((cell) => ` ${cell.padStart(10)}`).join('')}`
   const rows = results.flatMap((one) => {
     const times = [one.p50_ns, one.p90_ns, one.p99_ns, one.p999_ns, one.max_ns].map(time)
     const more = moreOf(one)
