@@ -18,13 +18,29 @@ export interface Benchmark {
   run(options: RunBenchOptions): Promise<BenchResult[]>
 }
 
-const QUICK = { seconds: 0.05 }
+const times = (era: Era, quick: boolean) => ({ era, ...(quick ? { seconds: 0.05 } : {}) })
 
 /** By their names. */
 export const TABLE = {
+  floors: {
+    summary: 'what the language and the memory cost: Atomics, plain accesses, copies',
+    run: async ({ era, quick }) => (await import('./floors.ts')).floorsBench(times(era, quick)),
+  },
+  'mirror-range': {
+    summary: 'the loop of a driver over 512 pages and over one, present and not',
+    run: async ({ era, quick }) => (await import('./mirrorrange.ts')).mirrorRangeBench(times(era, quick)),
+  },
+  migrate: {
+    summary: '512 pages to a device and home',
+    run: async ({ era, quick }) => (await import('./migrate.ts')).migrateBench(times(era, quick)),
+  },
+  locks: {
+    summary: 'locks that nobody else wants, beside Atomics alone',
+    run: async ({ era, quick }) => (await import('./locks.ts')).locksBench(times(era, quick)),
+  },
   scale: {
-    summary: 'what mirroring a page costs as the address space and the number of its areas grow',
-    run: async ({ era, quick }) => (await import('./scale.ts')).scale({ era, ...(quick ? QUICK : {}) }),
+    summary: 'what a page and an invalidation cost as the address space, its areas and its ranges grow',
+    run: async ({ era, quick }) => (await import('./scale.ts')).scaleBench(times(era, quick)),
   },
   explore: {
     summary: 'schedules and steps per second for a scenario of five actors',
