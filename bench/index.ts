@@ -42,6 +42,30 @@ export const TABLE = {
     summary: 'what a page and an invalidation cost as the address space, its areas and its ranges grow',
     run: async ({ era, quick }) => (await import('./scale.ts')).scaleBench(times(era, quick)),
   },
+  peers: {
+    summary: 'round trips between two threads: futex, spin, MessagePort, comlink, piscina',
+    run: async ({ era, quick }) => (await import('./peers.ts')).peersBench(times(era, quick)),
+  },
+  mailbox: {
+    summary: 'a message to an actor and back, awake and parked',
+    run: async ({ era, quick }) => (await import('./mailbox.ts')).mailboxBench(times(era, quick)),
+  },
+  invalidate: {
+    summary: 'a page is unmapped that 1, 2, 4 devices mirror, until it may be freed',
+    run: async ({ era, quick }) => (await import('./invalidate.ts')).invalidateBench(times(era, quick)),
+  },
+  'device-fault': {
+    summary: 'a device touches a page that it has not: raised, served, replayed',
+    run: async ({ era, quick }) => (await import('./devicefault.ts')).deviceFaultBench(times(era, quick)),
+  },
+  contention: {
+    summary: 'faults of a device under drops at a rising rate, in each era',
+    run: async ({ era, quick }) => (await import('./contention.ts')).contentionBench(times(era, quick)),
+  },
+  'contended-locks': {
+    summary: 'locks that two threads want, beside Atomics that they contend for',
+    run: async ({ era, quick }) => (await import('./contendedlocks.ts')).contendedLocksBench(times(era, quick)),
+  },
   explore: {
     summary: 'schedules and steps per second for a scenario of five actors',
     run: async ({ era, quick }) =>

@@ -40,6 +40,12 @@ export interface BenchResult {
   readonly cold_schedules_per_s?: number
   /** A point at which the actor that moves goes on, on average. */
   readonly ns_per_step?: number
+  /** An invalidation by dispatcher: what it adds to inline, in futex round trips. */
+  readonly hop_futex_round_trips?: number
+  /** Contention: how often the pages were dropped, fills thrown away for each fault that was served, and the most in a row. */
+  readonly drops_per_s?: number
+  readonly retries_per_success?: number
+  readonly longest_chain?: number
 }
 
 export interface MeasureOptions {

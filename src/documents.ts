@@ -243,6 +243,10 @@ export const benchDocument = z.object({
       distinct_traces: natural.optional(),
       cold_schedules_per_s: natural.optional(),
       ns_per_step: z.number().positive().optional(),
+      hop_futex_round_trips: z.number().optional(),
+      drops_per_s: natural.optional(),
+      retries_per_success: z.number().nonnegative().optional(),
+      longest_chain: natural.optional(),
     }),
   ),
   comparison: z

@@ -7,6 +7,7 @@
  *   stress       leads or joins a workload   serve; engines know its kernel; reclaimers put out and move pages
  *   explore      a thread of the subject     serve, or a thread; all of them controlled
  *   lifecycle    opens and closes a device   serve
+ *   bench        leads or joins a course     serve; engines know its kernel
  */
 import { checkContract } from '../check/contract.ts'
 import { noteWrites } from '../check/dirty.ts'
@@ -27,6 +28,8 @@ import { AWAKE_AT, NOISE_AT } from '../seam/superblock.ts'
 import { GATE_NOISE, type Task } from '../seam/task.ts'
 import { describeActor } from '../seam/trace.ts'
 import { type Violation, ViolationSignal } from '../seam/violation.ts'
+import type { BenchProgram } from './bench/course.ts'
+import { prepareCourse, runCourse } from './bench/run.ts'
 import { explorePart } from './exploration.ts'
 import { Interpreter } from './interpreter.ts'
 import { type LifecycleProgram, runLifecycle } from './lifecycle.ts'
@@ -40,6 +43,7 @@ export type Program =
   | { readonly kind: 'stress'; readonly profile: string; readonly shape: StressShape }
   | ExploreProgram
   | LifecycleProgram
+  | BenchProgram
 
 /** The answer of one scenario line. */
 export interface Answer {
@@ -94,11 +98,16 @@ function part(task: Task, program: Exclude<Program, ExploreProgram>): ActorOutco
   const index = task.words[task.record + INDEX] as number
   const workload = program.kind === 'stress' ? workloadNamed(program.profile) : undefined
   if (workload !== undefined) prepareWorkload(task, workload)
+  if (program.kind === 'bench') prepareCourse(task, program)
   switch (KINDS[kind]) {
     case 'cpu':
       if (program.kind === 'sequential') return index === 0 ? interpret(task, program.lines) : { end: 'done' }
       if (program.kind === 'lifecycle') {
         if (index === 0) runLifecycle(task, program)
+        return { end: 'done' }
+      }
+      if (program.kind === 'bench') {
+        runCourse(task, index, program)
         return { end: 'done' }
       }
       if (workload === undefined) throw new HmmError('HMM_ERR_CONFIG', `there is no workload ${program.profile}`)

@@ -2,16 +2,17 @@
  * The rendezvous of a run in which several actors work at once: the few words by which they start together, end together,
  * and stand still while the booting thread audits them. At the head of the `programs` region; ledgers follow.
  *
- *   word   0       1    2          3       4         5
- *        +-------+----+----------+-------+---------+-----------+
- *        | START | MM | FINISHED | QUIET | AUDITED | NEXT_ASID |
- *        +-------+----+----------+-------+---------+-----------+
+ *   word   0       1    2          3       4         5           6
+ *        +-------+----+----------+-------+---------+-----------+-------+
+ *        | START | MM | FINISHED | QUIET | AUDITED | NEXT_ASID | BOARD |
+ *        +-------+----+----------+-------+---------+-----------+-------+
  *
  *   START      0 -> 1 by the leader (cpu 0) once the address space is there. MM: that address space.
  *   FINISHED   cpus and reclaimers that have done their last operation.
  *   QUIET      0 -> 1 by the leader when all have: nothing moves until AUDITED.
  *   AUDITED    0 -> 1 by the booting thread: the leader takes everything down.
- *   NEXT_ASID  number of the next forked process. All atomic.
+ *   NEXT_ASID  number of the next forked process.
+ *   BOARD      what the actors of a benchmark have in common (bench/board.ts); before START. All atomic.
  */
 import { regionAt } from '../memory/regions.ts'
 import type { WordAt, Words } from '../memory/words.ts'
@@ -27,6 +28,7 @@ const FINISHED = 2
 const QUIET = 3
 const AUDITED = 4
 const NEXT_ASID = 5
+const BOARD = 6
 
 function at(words: Words, word: number): WordAt {
   return regionAt(words, 'programs') + word
@@ -90,4 +92,18 @@ export function closeAudit(task: Task): void {
 /** Number for a forked process. */
 export function nextAsid(task: Task): number {
   return atomicAdd(task, at(task.words, NEXT_ASID), 1)
+}
+
+/** Says where the board of a benchmark is. By the leader, before it opens the run. */
+export function setRunBoard(task: Task, board: WordAt): void {
+  atomicStore(task, at(task.words, BOARD), board)
+}
+
+export function runBoard(task: Task): WordAt {
+  return atomicLoad(task, at(task.words, BOARD))
+}
+
+/** The leader ends the run itself: the others stop at their next operation. */
+export function windDown(task: Task): void {
+  atomicStore(task, WIND_DOWN_AT, 1)
 }

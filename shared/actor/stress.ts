@@ -16,7 +16,7 @@ import { errnoName } from '../memory/errno.ts'
 import { mmPut } from '../mm/exit.ts'
 import { createMm } from '../mm/mm.ts'
 import { switchMm } from '../mm/shootdown.ts'
-import { mmGetNotZero, NO_MM } from '../notifier/mmhead.ts'
+import { type Mm, mmGetNotZero, NO_MM } from '../notifier/mmhead.ts'
 import { assert, HmmError } from '../seam/error.ts'
 import { registerOp } from '../seam/optable.ts'
 import { nap } from '../seam/park.ts'
@@ -53,7 +53,7 @@ export function leadStress(task: Task, workload: Workload, shape: StressShape): 
   openRun(task, mm, shape.cpus, shape.reclaimers)
   // A device that raises no faults could not have a single page: it is told what to do, if anything (device/jobs.ts).
   const kernels = mirrors.flatMap((mirror, device) =>
-    boundDriver(task, device).servesFaults ? [startKernel(task, device, mirror, shape.cpus)] : [],
+    boundDriver(task, device).servesFaults ? [startKernel(task, device, mirror, [shape.cpus])] : [],
   )
   while (!isWindingDown(task)) workload.step(task, mm)
   for (const kernel of kernels) {
@@ -96,20 +96,21 @@ export function reclaimStress(task: Task, workload: Workload): void {
   finishRun(task)
 }
 
-function openFor(task: Task, device: number, mm: Parameters<typeof attachDevice>[2]): Mirror {
+/** Opens a device for `mm`; throws when that is refused. */
+export function openFor(task: Task, device: number, mm: Mm): Mirror {
   const mirror = attachDevice(task, device, mm)
   if (mirror < 0) throw new HmmError('HMM_ERR_MEMORY', `device ${device} could not be opened: ${errnoName(mirror)}`)
   return mirror as Mirror
 }
 
-/** The kernel's argument is the number of cpus. */
-function startKernel(task: Task, device: number, mirror: Mirror, cpus: number): Completion {
+/** Starts kernel 0 on a device's engine, which hands it up to five numbers; throws when memory is out. */
+export function startKernel(task: Task, device: number, mirror: Mirror, args: readonly number[]): Completion {
   const completion = submitCommand(task, device, {
     op: COMMAND.kernel,
     instance: mirrorInstance(task, mirror),
     vpn: 0,
     pages: 0,
-    args: [0, cpus],
+    args: [0, ...args],
   })
   if (completion === 0) throw new HmmError('HMM_ERR_MEMORY', `no memory to start a kernel on device ${device}`)
   return completion

@@ -24,6 +24,7 @@ import { ACTOR_KIND, CALLBACK_DEPTH, KIND, ORIGIN } from '../seam/actors.ts'
 import { atomicCas, atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { park, WAIT, wake } from '../seam/park.ts'
 import { tick } from '../seam/point.ts'
+import { countStat, STAT } from '../seam/stats.ts'
 import { NOTIFY_MODE_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
 import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
@@ -74,9 +75,15 @@ export function dispatch(task: Task, range: NotifierRange): number | null {
     while (atomicLoad(task, slot + STATE) !== DONE) park(task, WAIT.dispatch, slot)
     const result = words[slot + RESULT] as number
     atomicStore(task, slot + STATE, IDLE)
+    countStat(task, STAT.dispatched)
     return result
   }
   return null
+}
+
+/** Actors of all dispatchers that there are. */
+export function dispatchers(task: Task): number[] {
+  return Array.from({ length: regionWords(task.words, 'slots') / SLOT_WORDS }, (_, i) => dispatcherOf(task, slotAt(task, i)))
 }
 
 /** Actor behind a slot; for reports. */

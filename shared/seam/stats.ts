@@ -86,6 +86,11 @@ export function countStat(task: Task, stat: number, amount = 1): void {
   task.words[at] = (task.words[at] as number) + amount
 }
 
+/** A counter of this actor, as it is now. */
+export function ownStat(task: Task, stat: number): number {
+  return task.words[regionAt(task.words, 'stats') + task.id * COUNTER_WORDS + stat] as number
+}
+
 /** For maxima: keeps the larger one. */
 export function maxStat(task: Task, stat: number, value: number): void {
   const at = regionAt(task.words, 'stats') + task.id * COUNTER_WORDS + stat

@@ -107,6 +107,11 @@ function moreOf(result: CombinedResult): string {
     of(result.distinct_traces, (traces) => `${grouped(traces)} different traces in ${grouped(result.n)}`),
     of(result.cold_schedules_per_s, (rate) => `${grouped(rate)} schedules per second from cold`),
     of(result.ns_per_step, (ns) => `${ns.toFixed(1)} ns per point without a switch`),
+    of(result.drops_per_s, (rate) => `${grouped(rate)} drops per second`),
+    of(result.retries_per_success, (retries) => `${retries} retries per success`),
+    of(result.longest_chain, (chain) => `${chain} in a row at most`),
+    of(result.hop_futex_round_trips, (hops) => `${hops} futex round trips more than inline`),
+    of(result.actors, (actors) => `${actors} actors`),
     ...Object.entries(result.relative_to).map(([name, ratio]) => `${ratio.toFixed(2)} x ${name}`),
   ]
   return parts.filter((part) => part !== '').join(', ')

@@ -1,0 +1,91 @@
+/**
+ * `invalidate`: a cpu unmaps one page that 1, 2 or 4 devices mirror: from munmap until it returns, when no engine reaches the page and
+ * its frame is free.
+ *
+ *   invalidate/N/inline/...       the callbacks of the drivers run on the cpu that unmaps
+ *   invalidate/N/dispatcher/...   they run on the dispatcher, which sleeps until then
+ *   .../idle                      the engines sleep
+ *   .../running                   they are at bursts of accesses to other pages
+ *
+ * `hop_futex_round_trips` is what the dispatcher adds to inline, in futex round trips of the same call. The machine has a cpu, an engine
+ * and a service for each device, and maybe the dispatcher: `actors`; with engines that run they share the cores.
+ *
+ * The work is checked: the frames that come back, what engines read before, that they are refused afterwards (unmap.ts), and here the
+ * number of invalidations, who ran their callbacks, and the accesses of engines that run.
+ */
+import { UNMAP_BATCH, WARM_UP_SHARE } from '../shared/actor/bench/course.ts'
+import type { Era } from '../shared/hmm/era.ts'
+import { HmmError } from '../shared/seam/error.ts'
+import { driverUrl } from '../src/drivers.ts'
+import { type CourseRun, courseRow, measureCourse, onMachine } from './courses.ts'
+import { type BenchResult, relativeTo } from './measure.ts'
+import { roundTripFloors } from './peers.ts'
+
+export interface InvalidateOptions {
+  /** Seconds of each row. Default 0.5. */
+  readonly seconds?: number
+  readonly era?: Era
+  /** Default 1, 2 and 4. */
+  readonly engines?: readonly number[]
+}
+
+const MODES = ['inline', 'dispatcher'] as const
+type Mode = (typeof MODES)[number]
+
+/** Runs the benchmark. */
+export async function invalidateBench(options: InvalidateOptions = {}): Promise<BenchResult[]> {
+  const { seconds = 0.5, engines = [1, 2, 4] } = options
+  const { futex, spin } = await roundTripFloors(seconds)
+  const results: BenchResult[] = []
+  for (const devices of engines) {
+    const [inline, dispatcher] = [
+      await rowsOf(devices, 'inline', seconds, options.era),
+      await rowsOf(devices, 'dispatcher', seconds, options.era),
+    ]
+    results.push(...inline)
+    for (const [i, row] of dispatcher.entries()) {
+      const base = inline[i] as BenchResult
+      const hops = (row.p50_ns - base.p50_ns) / futex.p50_ns
+      results.push({ ...relativeTo(row, base), hop_futex_round_trips: Number(hops.toFixed(2)) })
+    }
+  }
+  return [futex, spin, ...results.map((row) => [futex, spin].reduce(relativeTo, row))]
+}
+
+/** Engines idle, engines running. */
+function rowsOf(devices: number, mode: Mode, seconds: number, era: Era | undefined): Promise<BenchResult[]> {
+  const drivers = new Array<string>(devices).fill(driverUrl('svm'))
+  return onMachine({ cpus: 1, drivers, notify: mode, ...(era === undefined ? {} : { era }) }, async (machine) => {
+    const rows: BenchResult[] = []
+    for (const running of [false, true]) {
+      const name = `invalidate/${devices}/${mode}/${running ? 'running' : 'idle'}`
+      if (rows.length > 0) machine.reset()
+      const run = await measureCourse(machine, {
+        name,
+        seconds,
+        course: (batches) => ({ name: 'unmap', devices, running, batches }),
+        least: WARM_UP_SHARE,
+        timesPerUnit: UNMAP_BATCH,
+      })
+      check(name, run, mode, devices, running)
+      rows.push(courseRow(name, run))
+    }
+    return rows
+  })
+}
+
+/** Throws where the machine did something else than the row says. */
+function check(name: string, run: CourseRun, mode: Mode, devices: number, running: boolean): void {
+  const invalidations = run.stat('invalidations')
+  const dispatched = run.stat('dispatched')
+  const accesses = run.stat('deviceAccesses')
+  const problem =
+    invalidations < run.ns.length
+      ? `${run.ns.length} pages were unmapped with ${invalidations} invalidations`
+      : dispatched !== (mode === 'dispatcher' ? invalidations : 0)
+        ? `the dispatcher ran the callbacks of ${dispatched} of ${invalidations} invalidations`
+        : running && accesses < 2 * run.ns.length * devices
+          ? `the engines made ${accesses} accesses meanwhile`
+          : null
+  if (problem !== null) throw new HmmError('HMM_ERR_BENCH', `${name}: ${problem}`)
+}

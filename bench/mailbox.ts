@@ -1,0 +1,40 @@
+/**
+ * `mailbox`: one message there and back between two cpus of a machine, over the ring that its data plane uses (shared/sync/ring.ts).
+ *
+ *   mailbox/awake    the receiver has just answered the message before, and still looks for the next one
+ *   mailbox/parked   the receiver sleeps
+ *
+ * Beside MessagePort, and what two threads need at least: a futex round trip for two that sleep, a spin round trip for two awake. Each
+ * answer is compared with what was sent.
+ */
+import { courseRow, measureCourse, onMachine } from './courses.ts'
+import { type BenchResult, relativeTo } from './measure.ts'
+import { messagePortPeer, roundTripFloors } from './peers.ts'
+
+export interface MailboxOptions {
+  /** Seconds of each row. Default 0.5. */
+  readonly seconds?: number
+}
+
+/** Runs the benchmark. */
+export async function mailboxBench({ seconds = 0.5 }: MailboxOptions = {}): Promise<BenchResult[]> {
+  const { futex, spin } = await roundTripFloors(seconds)
+  const messageport = await messagePortPeer(seconds)
+  const rows = await onMachine({ cpus: 2, notify: 'inline', bytes: 2 ** 21 }, async (machine) => {
+    const rows: BenchResult[] = []
+    for (const parked of [false, true]) {
+      const name = parked ? 'mailbox/parked' : 'mailbox/awake'
+      if (rows.length > 0) machine.reset()
+      const run = await measureCourse(machine, {
+        name,
+        seconds,
+        course: (rounds) => ({ name: 'mailbox', parked, rounds }),
+        least: 2000,
+        timesPerUnit: 1,
+      })
+      rows.push(courseRow(name, run))
+    }
+    return rows
+  })
+  return [futex, spin, messageport, ...rows.map((row) => [messageport, futex, spin].reduce(relativeTo, row))]
+}

@@ -1,0 +1,105 @@
+/**
+ * `peers`: what a number there and back costs between two threads, by other means than the runtime's.
+ *
+ *   floor/futex-round-trip   two workers, each in Atomics.wait until the other notifies it: what two sleeps and two wake-ups cost
+ *   floor/spin-round-trip    two workers that look at a word all the time: what two cores need to tell each other
+ *   peer/messageport         a MessageChannel between two workers
+ *   peer/comlink             a call over one, between two workers
+ *   peer/piscina             a task for a pool of one worker
+ *
+ * Every number that comes back is compared with the one that was sent; the waits of the futex round trip must have slept.
+ *
+ * The other benchmarks of several threads measure the floors themselves, in the same call as what they compare with them.
+ */
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import { hostNowNs } from '../shared/seam/clock.ts'
+import { HmmError } from '../shared/seam/error.ts'
+import { type BenchResult, ofSamples, relativeTo } from './measure.ts'
+import type { PeerMeans, PeerSetup, PeerTimes } from './peer.ts'
+
+export interface PeersOptions {
+  /** Seconds of each. Default 0.5. */
+  readonly seconds?: number
+}
+
+const FUTEX = 'floor/futex-round-trip'
+const SPIN = 'floor/spin-round-trip'
+/** A spin round trip takes not much more than reading the clock: so many are timed as one. */
+const SPIN_BATCH = 32
+/** Share of the asker's waits that must have slept for a futex round trip to be one. */
+const LEAST_SLEPT = 0.5
+/** What a pair may take beyond its time: two workers have to start. */
+const DEADLINE_MS = 20_000
+
+/** Runs the benchmark. */
+export async function peersBench({ seconds = 0.5 }: PeersOptions = {}): Promise<BenchResult[]> {
+  const { futex, spin } = await roundTripFloors(seconds)
+  const messageport = await pair('peer/messageport', 'messageport', seconds)
+  const others = [messageport, await pair('peer/comlink', 'comlink', seconds), await piscinaRow(seconds)]
+  return [futex, spin, ...others.map((one) => [messageport, futex, spin].filter((base) => base !== one).reduce(relativeTo, one))]
+}
+
+/** What two threads that tell each other something cost at least: asleep, and awake. */
+export async function roundTripFloors(seconds = 0.5): Promise<{ futex: BenchResult; spin: BenchResult }> {
+  return { futex: await pair(FUTEX, 'futex', seconds), spin: await pair(SPIN, 'spin', seconds, SPIN_BATCH) }
+}
+
+/** A number there and back by postMessage. */
+export function messagePortPeer(seconds = 0.5): Promise<BenchResult> {
+  return pair('peer/messageport', 'messageport', seconds)
+}
+
+async function pair(name: string, means: PeerMeans, seconds: number, batch = 1): Promise<BenchResult> {
+  const words = new Int32Array(new SharedArrayBuffer(128))
+  const { port1, port2 } = new MessageChannel()
+  const workers = [true, false].map((asks) => startPeer({ means, asks, words, port: asks ? port1 : port2, seconds, batch }))
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const times = await new Promise<PeerTimes>((resolve, reject) => {
+      timer = setTimeout(() => reject(new Error('no round trip came to its end')), seconds * 2000 + DEADLINE_MS)
+      for (const worker of workers) worker.once('error', reject)
+      workers[0]?.once('message', resolve)
+    })
+    if (means === 'futex' && times.slept < times.waits * LEAST_SLEPT)
+      throw new Error(`of ${times.waits} waits only ${times.slept} slept`)
+    return ofSamples(name, times.ns, batch)
+  } catch (error) {
+    throw new HmmError('HMM_ERR_BENCH', `${name}: ${error instanceof Error ? error.message : String(error)}`)
+  } finally {
+    clearTimeout(timer)
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  }
+}
+
+function startPeer(setup: PeerSetup): Worker {
+  return new Worker(sibling('peer'), { workerData: setup, transferList: [setup.port], execArgv: [], stdout: true, stderr: true })
+}
+
+async function piscinaRow(seconds: number): Promise<BenchResult> {
+  const name = 'peer/piscina'
+  const pool = new Piscina({ filename: fileURLToPath(sibling('echo')), minThreads: 1, maxThreads: 1 })
+  try {
+    const ns: number[] = []
+    let value = 0
+    await pool.run(value) // by now its worker has started
+    const from = hostNowNs() + seconds * 0.25e9
+    const until = from + seconds * 1e9
+    for (let last = hostNowNs(); ns.length < 20 || last < until; ) {
+      const back = (await pool.run(++value)) as number
+      if (back !== value) throw new HmmError('HMM_ERR_BENCH', `${name}: ${value} was sent, and ${back} came back`)
+      const now = hostNowNs()
+      if (now >= from) ns.push(now - last)
+      last = now
+    }
+    return ofSamples(name, ns)
+  } finally {
+    await pool.destroy()
+  }
+}
+
+/** Another module of this folder, with the extension that this one runs with. */
+function sibling(name: string): URL {
+  return new URL(`./${name}${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
+}
