@@ -17,6 +17,7 @@ import { UNMAP_BATCH, WARM_UP_SHARE } from '../shared/actor/bench/course.ts'
 import type { Era } from '../shared/hmm/era.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import { driverUrl } from '../src/drivers.ts'
+import type { BootOptions } from '../src/machine.ts'
 import { type CourseRun, courseRow, measureCourse, onMachine } from './courses.ts'
 import { type BenchResult, relativeTo } from './measure.ts'
 import { roundTripFloors } from './peers.ts'
@@ -27,6 +28,8 @@ export interface InvalidateOptions {
   readonly era?: Era
   /** Default 1, 2 and 4. */
   readonly engines?: readonly number[]
+  /** Module URL of a driver in the place of svm. */
+  readonly driver?: string
 }
 
 const MODES = ['inline', 'dispatcher'] as const
@@ -34,14 +37,14 @@ type Mode = (typeof MODES)[number]
 
 /** Runs the benchmark. */
 export async function invalidateBench(options: InvalidateOptions = {}): Promise<BenchResult[]> {
-  const { seconds = 0.5, engines = [1, 2, 4] } = options
+  const { seconds = 0.5, engines = [1, 2, 4], driver = driverUrl('svm'), era } = options
   const { futex, spin } = await roundTripFloors(seconds)
   const results: BenchResult[] = []
   for (const devices of engines) {
-    const [inline, dispatcher] = [
-      await rowsOf(devices, 'inline', seconds, options.era),
-      await rowsOf(devices, 'dispatcher', seconds, options.era),
-    ]
+    const drivers = new Array<string>(devices).fill(driver)
+    const boot = { cpus: 1, drivers, ...(era === undefined ? {} : { era }) }
+    const inline = await rowsOf(boot, 'inline', seconds)
+    const dispatcher = await rowsOf(boot, 'dispatcher', seconds)
     results.push(...inline)
     for (const [i, row] of dispatcher.entries()) {
       const base = inline[i] as BenchResult
@@ -53,9 +56,9 @@ export async function invalidateBench(options: InvalidateOptions = {}): Promise<
 }
 
 /** Engines idle, engines running. */
-function rowsOf(devices: number, mode: Mode, seconds: number, era: Era | undefined): Promise<BenchResult[]> {
-  const drivers = new Array<string>(devices).fill(driverUrl('svm'))
-  return onMachine({ cpus: 1, drivers, notify: mode, ...(era === undefined ? {} : { era }) }, async (machine) => {
+function rowsOf(boot: BootOptions, mode: Mode, seconds: number): Promise<BenchResult[]> {
+  return onMachine({ ...boot, notify: mode }, async (machine) => {
+    const { devices } = machine.config
     const rows: BenchResult[] = []
     for (const running of [false, true]) {
       const name = `invalidate/${devices}/${mode}/${running ? 'running' : 'idle'}`

@@ -29,7 +29,7 @@ export async function mailboxBench({ seconds = 0.5 }: MailboxOptions = {}): Prom
         name,
         seconds,
         course: (rounds) => ({ name: 'mailbox', parked, rounds }),
-        least: 2000,
+        least: 200,
         timesPerUnit: 1,
       })
       rows.push(courseRow(name, run))

@@ -67,7 +67,7 @@ export interface BenchProgram {
 }
 
 /** Pages whose unmapping is measured one by one before the next are mapped. */
-export const UNMAP_BATCH = 64
+export const UNMAP_BATCH = 32
 /** Pages that an engine touches before they are taken away again. */
 export const FAULT_BATCH = 64
 /** Operations at a lock that are timed as one: reading the clock costs more than one of them. */
