@@ -19,6 +19,8 @@ export interface Benchmark {
 }
 
 const times = (era: Era, quick: boolean) => ({ era, ...(quick ? { seconds: 0.05 } : {}) })
+const QUICK_SCALE = { pages: [512, 4096, 32768], areas: [64, 512] }
+const QUICK_EXPLORE = { schedules: 500, warmUp: 200 }
 
 /** By their names. */
 export const TABLE = {
@@ -40,7 +42,8 @@ export const TABLE = {
   },
   scale: {
     summary: 'what a page and an invalidation cost as the address space, its areas and its ranges grow',
-    run: async ({ era, quick }) => (await import('./scale.ts')).scaleBench(times(era, quick)),
+    run: async ({ era, quick }) =>
+      (await import('./scale.ts')).scaleBench({ ...times(era, quick), ...(quick ? QUICK_SCALE : {}) }),
   },
   peers: {
     summary: 'round trips between two threads: futex, spin, MessagePort, comlink, piscina',
@@ -68,8 +71,7 @@ export const TABLE = {
   },
   explore: {
     summary: 'schedules and steps per second for a scenario of five actors',
-    run: async ({ era, quick }) =>
-      (await import('./explore.ts')).exploreBench({ era, ...(quick ? { schedules: 500, warmUp: 200 } : {}) }),
+    run: async ({ era, quick }) => (await import('./explore.ts')).exploreBench({ era, ...(quick ? QUICK_EXPLORE : {}) }),
   },
 } as const satisfies Record<string, Benchmark>
 

@@ -46,7 +46,11 @@ export interface Comparable {
   readonly cpu: string
   readonly cores: number
   readonly quick: boolean
-  readonly benchmarks: readonly { readonly name: string; readonly loop_ns: readonly number[] }[]
+  readonly benchmarks: readonly {
+    readonly name: string
+    readonly loop_ns: readonly number[]
+    readonly others: readonly number[]
+  }[]
   readonly results: readonly ComparableResult[]
 }
 
@@ -58,6 +62,8 @@ interface ComparableResult {
 }
 
 const LEVEL = 0.05
+/** Others with more than this share of the cores are told of. */
+const BUSY = 0.25
 const SCHEMA = 'hmm-runtime/bench/1'
 export const HOST_LOOP = 'host-loop'
 
@@ -159,6 +165,11 @@ function notesOf(old: Comparable, now: Comparable, changes: readonly Change[]): 
     ...differs('era', old.era, now.era),
   ]
   if (old.quick || now.quick) notes.push('a quick run shows that it works; its figures are not to be compared')
+  const busiest = Math.max(0, ...[old, now].flatMap((one) => one.benchmarks.flatMap(({ others }) => others)))
+  if (busiest > BUSY)
+    notes.push(
+      `other processes used up to ${Math.round(100 * busiest)} % of the cores' time: repetitions that follow each other are slow together, and more is called significant than is`,
+    )
   if (changes.length === 0) return [...notes, 'no result is in both']
   const [before, after] = [counts(old), counts(now)]
   const best = smallestP(before, after)

@@ -35,7 +35,7 @@ function threads({ loop }: Findings): Judgement {
   return { what, trust: 'yes', why: differ }
 }
 
-function percentiles({ clock }: Findings): Judgement {
+function percentiles({ clock, others }: Findings): Judgement {
   const what = 'percentiles'
   const step = clock.step_ns
   const least = `${time(step * STEPS_OF_A_TIME)} by itself and ${time(step * STEPS_OF_A_BATCH)} in a batch`
@@ -44,6 +44,12 @@ function percentiles({ clock }: Findings): Judgement {
       what,
       trust: 'no',
       why: `the clock goes in steps of ${time(step)}: percentiles of anything shorter than ${least} mean nothing`,
+    }
+  if (others !== null && others > BUSY)
+    return {
+      what,
+      trust: 'with care',
+      why: `other processes use ${percent(others)} of the cores: p99 and above are how long they kept one`,
     }
   return { what, trust: 'yes', why: `the clock goes in steps of ${time(step)}: what is shorter than ${least} is refused` }
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { floorFigures } from '../../src/bench/floorprogram.ts'
 import { benchDocument } from '../../src/documents.ts'
 import { hmm } from '../support/command.ts'
 
@@ -34,20 +35,17 @@ t.test('its figures are results, and what has a floor is told as a multiple of i
   t.end()
 })
 
-t.test('a program of no use is one sentence before anything is measured, and exit 2', (t) => {
-  const sentence = (line: string) => {
-    const { status, stdout, stderr } = hmm('bench', 'scale', '--quick', '--floor', program('bad', line))
-    t.equal(status, 2)
-    t.equal(stdout, '')
-    t.equal(stderr.trim().split('\n').length, 1)
-    return stderr
-  }
-  t.match(sentence('exit 7'), /it ended with code 7\n$/)
-  t.match(sentence('echo hello'), /it printed "hello", which is no JSON object\n$/)
-  t.match(sentence('true'), /it printed nothing, which is no JSON object\n$/)
-  t.match(sentence(`echo '{"cas_ns": "fast"}'`), /which is no object of times like/)
-  t.match(sentence(`echo '{}'`), /which is no object of times like/)
-  t.match(sentence('kill -9 $$'), /it was ended by SIGKILL\n$/)
-  t.match(hmm('bench', '--floor', join(folder, 'none')), { status: 2, stderr: /there is no such program\n$/ })
-  t.end()
+t.test('a program of no use is one sentence before anything is measured, and exit 2', async (t) => {
+  const { status, stdout, stderr } = hmm('bench', 'scale', '--quick', '--floor', program('bad', 'exit 7'))
+  t.equal(status, 2)
+  t.equal(stdout, '')
+  t.match(stderr, /^hmm: the floor program .*bad is of no use: it ended with code 7\n$/)
+  const refused = (line: string, message: RegExp) =>
+    t.rejects(floorFigures(program('bad', line)), { code: 'HMM_ERR_USAGE', message })
+  await refused('echo hello', /it printed "hello", which is no JSON object$/)
+  await refused('true', /it printed nothing, which is no JSON object$/)
+  await refused(`echo '{"cas_ns": "fast"}'`, /which is no object of times like/)
+  await refused(`echo '{}'`, /which is no object of times like/)
+  await refused('kill -9 $$', /it was ended by SIGKILL$/)
+  await t.rejects(floorFigures(join(folder, 'none')), { message: /there is no such program$/ })
 })
