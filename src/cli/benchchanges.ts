@@ -19,10 +19,12 @@ export function changeLines({ old_file, threshold_percent, changes, only_old, on
   ]
 }
 
-function sentence({ significant, regression, basis, change, spread, p }: Change): string {
+function sentence({ name, significant, regression, basis, change, spread, p }: Change): string {
   const by = basis === HOST_LOOP ? 'by the host loop' : basis === 'none' ? 'as measured' : `by ${basis}`
   const chance = `p ${p.toFixed(3)}, spread ${Math.round(100 * spread)} %`
   if (regression) return `slower ${by} (${chance})`
+  if (significant && name.startsWith('floor/'))
+    return `${change > 0 ? 'slower' : 'faster'} ${by}: a floor is the host's (${chance})`
   if (significant) return `${change > 0 ? 'slower, within the threshold,' : 'faster'} ${by} (${chance})`
   return `not significant ${by} (${chance})`
 }
