@@ -6,7 +6,11 @@
  *
  * Beside MessagePort, and what two threads need at least: a futex round trip for two that sleep, a spin round trip for two awake. Each
  * answer is compared with what was sent.
+ *
+ * In all of them the two ends are kept on a core each, where the host can do that. Left alone, a busy host puts both on one core, as
+ * they take turns: then nobody is awake while the other runs, and what is measured is the host's switch from one to the other.
  */
+import { usableCores } from '../src/cores.ts'
 import { courseRow, measureCourse, onMachine } from './courses.ts'
 import { type BenchResult, relativeTo } from './measure.ts'
 import { messagePortPeer, roundTripFloors } from './peers.ts'
@@ -18,9 +22,10 @@ export interface MailboxOptions {
 
 /** Runs the benchmark. */
 export async function mailboxBench({ seconds = 0.5 }: MailboxOptions = {}): Promise<BenchResult[]> {
-  const { futex, spin } = await roundTripFloors(seconds)
-  const messageport = await messagePortPeer(seconds)
-  const rows = await onMachine({ cpus: 2, notify: 'inline', bytes: 2 ** 21 }, async (machine) => {
+  const cores = usableCores().slice(0, 2)
+  const { futex, spin } = await roundTripFloors(seconds, cores)
+  const messageport = await messagePortPeer(seconds, cores)
+  const rows = await onMachine({ cpus: 2, notify: 'inline', bytes: 2 ** 21, placing: cores }, async (machine) => {
     const rows: BenchResult[] = []
     for (const parked of [false, true]) {
       const name = parked ? 'mailbox/parked' : 'mailbox/awake'

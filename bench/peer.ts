@@ -1,6 +1,7 @@
 /**
  * One end of a round trip between two workers, for bench/peers.ts. The asker sends numbers that rise by one and times each until the
- * same number is back; the answerer sends back what it gets. The asker posts the times to the booting thread when it is done.
+ * same number is back; the answerer sends back what it gets. Each posts the number of its thread to the booting thread first; the asker
+ * waits for a word from there before it begins, and posts the times when it is done.
  *
  *   word   0 .......... 15   16 ......... 31
  *        +------+----------+------+----------+
@@ -10,6 +11,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { expose, wrap } from 'comlink'
 import { hostNowNs } from '../shared/seam/clock.ts'
+import { threadNumber } from '../workers/threadnumber.ts'
 
 /** How the number travels. */
 export type PeerMeans = 'futex' | 'spin' | 'messageport' | 'comlink'
@@ -24,6 +26,11 @@ export interface PeerSetup {
   readonly seconds: number
   /** Round trips that are timed as one. */
   readonly batch: number
+}
+
+/** What a peer says when it has started. */
+export interface PeerStarted {
+  readonly thread?: number
 }
 
 /** What the asker answers: the time of each batch, and how many of its waits did sleep. */
@@ -118,5 +125,7 @@ function answer(): void {
   else for (let value = changed(PING, 0); value !== STOP; value = changed(PING, value)) send(PONG, value)
 }
 
-if (setup.asks) await ask()
-else answer()
+const started: PeerStarted = threadNumber()
+if (setup.asks) parentPort?.once('message', () => void ask())
+parentPort?.postMessage(started)
+if (!setup.asks) answer()

@@ -16,8 +16,9 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { hostNowNs } from '../shared/seam/clock.ts'
 import { HmmError } from '../shared/seam/error.ts'
+import { placeOnCores } from '../src/cores.ts'
 import { type BenchResult, ofSamples, relativeTo } from './measure.ts'
-import type { PeerMeans, PeerSetup, PeerTimes } from './peer.ts'
+import type { PeerSetup, PeerStarted, PeerTimes } from './peer.ts'
 
 export interface PeersOptions {
   /** Seconds of each. Default 0.5. */
@@ -36,41 +37,58 @@ const DEADLINE_MS = 20_000
 /** Runs the benchmark. */
 export async function peersBench({ seconds = 0.5 }: PeersOptions = {}): Promise<BenchResult[]> {
   const { futex, spin } = await roundTripFloors(seconds)
-  const messageport = await pair('peer/messageport', 'messageport', seconds)
-  const others = [messageport, await pair('peer/comlink', 'comlink', seconds), await piscinaRow(seconds)]
+  const messageport = await messagePortPeer(seconds)
+  const comlink = await pair('peer/comlink', { means: 'comlink', seconds, batch: 1 })
+  const others = [messageport, comlink, await piscinaRow(seconds)]
   return [futex, spin, ...others.map((one) => [messageport, futex, spin].filter((base) => base !== one).reduce(relativeTo, one))]
 }
 
-/** What two threads that tell each other something cost at least: asleep, and awake. */
-export async function roundTripFloors(seconds = 0.5): Promise<{ futex: BenchResult; spin: BenchResult }> {
-  return { futex: await pair(FUTEX, 'futex', seconds), spin: await pair(SPIN, 'spin', seconds, SPIN_BATCH) }
+/** What two threads that tell each other something cost at least: asleep, and awake. `cores`: each end on one of them. */
+export async function roundTripFloors(
+  seconds = 0.5,
+  cores?: readonly number[],
+): Promise<{ futex: BenchResult; spin: BenchResult }> {
+  const futex = await pair(FUTEX, { means: 'futex', seconds, batch: 1 }, cores)
+  return { futex, spin: await pair(SPIN, { means: 'spin', seconds, batch: SPIN_BATCH }, cores) }
 }
 
 /** A number there and back by postMessage. */
-export function messagePortPeer(seconds = 0.5): Promise<BenchResult> {
-  return pair('peer/messageport', 'messageport', seconds)
+export function messagePortPeer(seconds = 0.5, cores?: readonly number[]): Promise<BenchResult> {
+  return pair('peer/messageport', { means: 'messageport', seconds, batch: 1 }, cores)
 }
 
-async function pair(name: string, means: PeerMeans, seconds: number, batch = 1): Promise<BenchResult> {
+type Way = Pick<PeerSetup, 'means' | 'seconds' | 'batch'>
+
+async function pair(name: string, way: Way, cores: readonly number[] = []): Promise<BenchResult> {
   const words = new Int32Array(new SharedArrayBuffer(128))
   const { port1, port2 } = new MessageChannel()
-  const workers = [true, false].map((asks) => startPeer({ means, asks, words, port: asks ? port1 : port2, seconds, batch }))
+  const workers = [startPeer({ ...way, asks: true, words, port: port1 }), startPeer({ ...way, asks: false, words, port: port2 })]
   let timer: NodeJS.Timeout | undefined
   try {
-    const times = await new Promise<PeerTimes>((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error('no round trip came to its end')), seconds * 2000 + DEADLINE_MS)
+    const failed = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no round trip came to its end')), way.seconds * 2000 + DEADLINE_MS)
       for (const worker of workers) worker.once('error', reject)
-      workers[0]?.once('message', resolve)
     })
-    if (means === 'futex' && times.slept < times.waits * LEAST_SLEPT)
+    const started = await Promise.race([failed, Promise.all(workers.map((worker) => messageOf<PeerStarted>(worker)))])
+    await placeOnCores(
+      started.map(({ thread }) => thread),
+      cores,
+    )
+    workers[0]?.postMessage('begin')
+    const times = await Promise.race([failed, messageOf<PeerTimes>(workers[0] as Worker)])
+    if (way.means === 'futex' && times.slept < times.waits * LEAST_SLEPT)
       throw new Error(`of ${times.waits} waits only ${times.slept} slept`)
-    return ofSamples(name, times.ns, batch)
+    return ofSamples(name, times.ns, way.batch)
   } catch (error) {
     throw new HmmError('HMM_ERR_BENCH', `${name}: ${error instanceof Error ? error.message : String(error)}`)
   } finally {
     clearTimeout(timer)
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
+}
+
+function messageOf<T>(worker: Worker): Promise<T> {
+  return new Promise((resolve) => worker.once('message', resolve))
 }
 
 function startPeer(setup: PeerSetup): Worker {

@@ -36,3 +36,13 @@ export async function keepOnCore(threads: readonly (number | undefined)[], core:
     ),
   )
 }
+
+/** Keeps each thread of this process on a core: thread i on `cores[i]`, and again from the first. If the host can. */
+export async function placeOnCores(threads: readonly (number | undefined)[], cores: readonly number[]): Promise<void> {
+  await Promise.all(
+    threads.map((thread, i) => {
+      const core = cores[i % cores.length]
+      return core === undefined ? undefined : keepOnCore([thread], core)
+    }),
+  )
+}

@@ -21,7 +21,7 @@ import { haltMachine } from '../shared/seam/halt.ts'
 import type { Task } from '../shared/seam/task.ts'
 import { describeActor } from '../shared/seam/trace.ts'
 import type { Violation } from '../shared/seam/violation.ts'
-import { keepOnCore } from './cores.ts'
+import { keepOnCore, placeOnCores } from './cores.ts'
 import { type CoreEdit, editFlags } from './races/edit.ts'
 import { type RemoteWorker, startRemote, workerFlags } from './remote.ts'
 import { Watch } from './watch.ts'
@@ -74,6 +74,8 @@ export interface BootOptions {
   readonly feed?: boolean
   /** Keep all actors on this core, where the host can do that: an exploration moves one of them at a time. Default: anywhere. */
   readonly core?: number
+  /** Keep each actor on a core: actor i on `placing[i]`, and again from the first when there are more. Default: anywhere. */
+  readonly placing?: readonly number[]
   /** One step of the core replaced by another: a known race put in. Default none. */
   readonly edit?: CoreEdit
   /**
@@ -186,6 +188,7 @@ export class Machine {
       machine.drivers = workers[0]?.drivers ?? []
       const threads = workers.map(({ thread }) => thread)
       if (options.core !== undefined) await keepOnCore(threads, options.core)
+      if (options.placing !== undefined) await placeOnCores(threads, options.placing)
     } catch (error) {
       await machine.close()
       throw error

@@ -2,8 +2,6 @@
  * What all actor workers have in common: a port to the booting thread, the two calls behind it, the clock. Nothing of the
  * protocol passes here; once `run` is called the thread belongs to shared/actor until the machine halts.
  */
-import { readlinkSync } from 'node:fs'
-import { basename } from 'node:path'
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { expose } from 'comlink'
 import { installOracles, type Program, runActor } from '../shared/actor/actor.ts'
@@ -14,6 +12,7 @@ import { registerMm } from '../shared/mm/mm.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
 import { coreCopies, HmmError } from '../shared/seam/error.ts'
 import { Task } from '../shared/seam/task.ts'
+import { threadNumber } from './threadnumber.ts'
 
 /** Serves the booting thread on the port it passed. */
 export function hostActor(): void {
@@ -65,15 +64,6 @@ function assertOneCore(url: string): void {
     'HMM_ERR_DRIVER',
     `a second copy of hmm-runtime came with ${url}: import hmm-runtime/driver or hmm-runtime/sync, of this version`,
   )
-}
-
-/** Linux tells a thread who it is. */
-function threadNumber(): { thread?: number } {
-  try {
-    return { thread: Number(basename(readlinkSync('/proc/thread-self'))) }
-  } catch {
-    return {}
-  }
 }
 
 /** What a driver is to go by: a name, or the default export of a module, null if it has none. */

@@ -20,7 +20,8 @@ import type { WordAt } from '../memory/words.ts'
 import { actorAt, KILLED, PARK, PHASE, PHASE_RUNNING, PHASE_WAITING, WAIT_KIND, WAIT_ON } from './actors.ts'
 import { PARK_ASLEEP, PARK_EMPTY, PARK_TOKEN } from './parkword.ts'
 import { POINT_RMW, slowPoint, tick } from './point.ts'
-import { AWAKE_AT, CORES_AT } from './superblock.ts'
+import { coreIsFree, spinWhile } from './spin.ts'
+import { AWAKE_AT } from './superblock.ts'
 import type { Task } from './task.ts'
 
 /** What a wait is for. WAIT_ON holds the word index of the lock, record or ring that it is about. */
@@ -49,8 +50,6 @@ export const WAIT = {
 export type WaitName = keyof typeof WAIT
 export const WAIT_NAMES = Object.keys(WAIT) as WaitName[]
 
-/** How long a waiter spins before it sleeps when a core is free: about two spin round trips between two threads. */
-const SPIN_NS = 1_000
 /** Failed looks at a word before a spinner gives its core away for a moment. */
 const RELAX_SPINS = 50
 /** Length of that moment, in ms: the shortest sleep the host grants. */
@@ -61,6 +60,15 @@ const RELAX_NAP_MS = 0.02
  * Caller holds no spinlock, and tests its predicate before and after.
  */
 export function park(task: Task, kind: number, on: WordAt): void {
+  awaitToken(task, kind, on, true)
+}
+
+/** As park, for who has looked long enough at something else. */
+export function parkAtOnce(task: Task, kind: number, on: WordAt): void {
+  awaitToken(task, kind, on, false)
+}
+
+function awaitToken(task: Task, kind: number, on: WordAt, looks: boolean): void {
   publishWait(task, kind, on)
   task.parks = (task.parks + 1) | 0
   const { words, record } = task
@@ -69,7 +77,10 @@ export function park(task: Task, kind: number, on: WordAt): void {
   tick(task)
   if (task.baton !== null) {
     task.baton.sleep()
-  } else if (!spinForToken(task, at) && Atomics.compareExchange(words, at, PARK_EMPTY, PARK_ASLEEP) === PARK_EMPTY) {
+  } else if (
+    !(looks && spinWhile(task, kind, at, PARK_EMPTY)) &&
+    Atomics.compareExchange(words, at, PARK_EMPTY, PARK_ASLEEP) === PARK_EMPTY
+  ) {
     Atomics.sub(words, AWAKE_AT, 1)
     while (Atomics.load(words, at) === PARK_ASLEEP) Atomics.wait(words, at, PARK_ASLEEP)
     Atomics.add(words, AWAKE_AT, 1)
@@ -143,11 +154,6 @@ export function relax(task: Task, at: WordAt, tries: number): void {
 /** A word of the record that stays 0 and that nobody notifies: waiting on it is a pure pause. */
 const NAP_WORD = 1
 
-/** True while no more actors are awake than there are cores, so that spinning takes time from nobody. */
-export function coreIsFree(task: Task): boolean {
-  return Atomics.load(task.words, AWAKE_AT) <= (task.words[CORES_AT] as number)
-}
-
 export function publishWait(task: Task, kind: number, on: WordAt): void {
   task.words[task.record + WAIT_ON] = on
   task.words[task.record + WAIT_KIND] = kind
@@ -157,14 +163,4 @@ export function publishWait(task: Task, kind: number, on: WordAt): void {
 export function clearWait(task: Task): void {
   task.words[task.record + PHASE] = PHASE_RUNNING
   task.words[task.record + WAIT_KIND] = WAIT.none
-}
-
-function spinForToken(task: Task, at: WordAt): boolean {
-  if (Atomics.load(task.words, at) === PARK_TOKEN) return true
-  if (!coreIsFree(task)) return false
-  const until = task.nowNs() + SPIN_NS
-  do {
-    if (Atomics.load(task.words, at) === PARK_TOKEN) return true
-  } while (task.nowNs() < until)
-  return false
 }

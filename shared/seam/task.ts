@@ -8,6 +8,7 @@ import type { WordAt, Words } from '../memory/words.ts'
 import { type ActorAt, actorAt, STEPS } from './actors.ts'
 import type { OpTables } from './optable.ts'
 import { emptyProbes, type ProbeTable } from './probe.ts'
+import { spinBudgets } from './spin.ts'
 import { CHECKED_AT } from './superblock.ts'
 
 /** Bits of `Task.gate`: any of them set sends a schedule point down its slow path (seam/point.ts). */
@@ -21,6 +22,9 @@ export interface ControlPort {
   nap(ns: number): void
   spin(at: WordAt): void
 }
+
+/** Kinds of wait there is room for (seam/park.ts). */
+const WAIT_KINDS = 32
 
 export interface TaskOptions {
   readonly buffer: SharedArrayBuffer
@@ -53,6 +57,8 @@ export class Task {
   steps = 0
   /** Sleeps so far. Who sleeps while it tests a condition may have spent the token that was for the condition. */
   parks = 0
+  /** How long it spins before it sleeps, by kind of wait. */
+  readonly spins = spinBudgets(WAIT_KINDS)
   readonly stepsAt: WordAt
   /** Freed-object shadow: one bit per line of the words below `shadowLimit` (frame/objects.ts). */
   readonly shadowAt: WordAt

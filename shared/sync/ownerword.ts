@@ -24,8 +24,9 @@ import type { WordAt } from '../memory/words.ts'
 import { actorAt, LOCK_NEXT, LOCK_QUEUED } from '../seam/actors.ts'
 import { atomicCas, atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
-import { coreIsFree, isAsleep, park, WAIT, wake } from '../seam/park.ts'
+import { isAsleep, park, WAIT, wake } from '../seam/park.ts'
 import { tick } from '../seam/point.ts'
+import { coreIsFree } from '../seam/spin.ts'
 import type { Task } from '../seam/task.ts'
 
 /** Failed tries before a waiter sleeps: more only burns a core that the owner may be waiting for. */

@@ -27,9 +27,10 @@
 import { lineAligned, type WordAt } from '../memory/words.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
-import { park, WAIT, wake } from '../seam/park.ts'
+import { parkAtOnce, WAIT, wake } from '../seam/park.ts'
 import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
+import { spinWhile } from '../seam/spin.ts'
 import type { Task } from '../seam/task.ts'
 import { RING } from './classes.ts'
 import { spinLock, spinUnlock } from './spinlock.ts'
@@ -120,8 +121,10 @@ export function ringWait(task: Task, ring: Ring): void {
 
 /** Sleeps until a message arrives or somebody wakes the consumer for another reason. `kind` is a WAIT value. */
 export function ringSleep(task: Task, ring: Ring, kind: number): void {
+  // Who still looks at TAIL need not be woken, and a producer that finds SLEEPING 0 wakes nobody.
+  if (spinWhile(task, kind, ring + TAIL, get(task, ring + HEAD))) return
   atomicStore(task, ring + SLEEPING, 1)
-  if (ringPeek(task, ring) === 0) park(task, kind, ring)
+  if (ringPeek(task, ring) === 0) parkAtOnce(task, kind, ring)
   atomicStore(task, ring + SLEEPING, 0)
 }
 

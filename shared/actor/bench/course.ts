@@ -72,6 +72,8 @@ export const UNMAP_BATCH = 32
 export const FAULT_BATCH = 64
 /** Operations at a lock that are timed as one: reading the clock costs more than one of them. */
 export const LOCK_BATCH = 64
+/** From saying so to being asleep. */
+const FALL_ASLEEP_NS = 10_000
 /** Of so many batches, or rounds, the first is a warm-up. */
 export const WARM_UP_SHARE = 5
 
@@ -80,7 +82,9 @@ export function mustBe(condition: boolean, what: string): asserts condition {
   if (!condition) throw new HmmError('HMM_ERR_BENCH', what)
 }
 
-/** Returns once actor `id` sleeps. It keeps the caller awake, and is no part of what is measured. */
+/** Returns once actor `id` sleeps: it has said so, and the host has had the time to see to it. No part of what is measured. */
 export function awaitSleep(task: Task, id: number): void {
   while (!isAsleep(task, id)) tick(task)
+  const until = task.nowNs() + FALL_ASLEEP_NS
+  while (task.nowNs() < until) tick(task)
 }
