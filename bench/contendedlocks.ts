@@ -27,7 +27,7 @@ export function contendedLocksBench({ seconds = 0.5 }: ContendedLocksOptions = {
         name,
         seconds,
         course: (batches) => ({ name: 'locks', lock, batches }),
-        least: 20 * WARM_UP_SHARE,
+        least: 4 * WARM_UP_SHARE,
         timesPerUnit: 1,
       })
       const row = courseRow(name, run, LOCK_BATCH)

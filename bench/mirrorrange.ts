@@ -28,7 +28,7 @@ export function mirrorRangeBench(options: MirrorRangeOptions = {}): BenchResult[
   solo.map(BASE, RANGE_PAGES)
   const results = [present(solo, RANGE_PAGES, seconds), present(solo, 1, seconds), fresh(solo, seconds), faulted(solo, seconds)]
   solo.close()
-  return results.map((one) => (one.pages === RANGE_PAGES ? relativeTo(one, floor) : one))
+  return [floor, ...results.map((one) => (one.pages === RANGE_PAGES ? relativeTo(one, floor) : one))]
 }
 
 function present(solo: Solo, pages: number, seconds: number): BenchResult {

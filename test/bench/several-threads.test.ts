@@ -1,12 +1,11 @@
-/** Do the benchmarks of several threads do the work that they say? Briefly: no time is looked at, a ratio must be that of its rows. */
+/**
+ * Do the benchmarks of several threads do the work that they say, in each of their shapes? Briefly: no time is looked at, a ratio must be
+ * that of its rows. That each runs at all: each-runs.
+ */
 import t, { type Test } from 'tap'
-import { contendedLocksBench } from '../../bench/contendedlocks.ts'
 import { contentionBench } from '../../bench/contention.ts'
-import { deviceFaultBench } from '../../bench/devicefault.ts'
 import { invalidateBench } from '../../bench/invalidate.ts'
-import { mailboxBench } from '../../bench/mailbox.ts'
-import type { BenchResult } from '../../bench/measure.ts'
-import { peersBench } from '../../bench/peers.ts'
+import { type BenchResult, medianOf } from '../../bench/measure.ts'
 
 const FLOORS = ['floor/futex-round-trip', 'floor/spin-round-trip']
 const BRIEF = { seconds: 0.01 }
@@ -23,23 +22,10 @@ function sound(t: Test, rows: readonly BenchResult[], names: readonly string[]):
     )
     for (const [name, ratio] of Object.entries(row.relative_to)) {
       const base = rows.find((one) => one.name === name)
-      t.equal(ratio, row.p50_ns / (base?.p50_ns ?? Number.NaN), `${row.name} beside ${name}`)
+      t.equal(ratio, base === undefined ? Number.NaN : medianOf(row) / medianOf(base), `${row.name} beside ${name}`)
     }
   }
 }
-
-t.test('peers: what is sent comes back, by each means', async (t) => {
-  sound(t, await peersBench(BRIEF), [...FLOORS, 'peer/messageport', 'peer/comlink', 'peer/piscina'])
-})
-
-t.test('mailbox: each message is answered, by a receiver awake and asleep', async (t) => {
-  const rows = await mailboxBench(BRIEF)
-  sound(t, rows, [...FLOORS, 'peer/messageport', 'mailbox/awake', 'mailbox/parked'])
-  t.same(
-    rows.slice(3).map((row) => row.actors),
-    [2, 2],
-  )
-})
 
 t.test('invalidate: pages are unmapped from idle and from running engines, inline and by the dispatcher', async (t) => {
   const rows = await invalidateBench({ ...BRIEF, engines: [2] })
@@ -50,10 +36,6 @@ t.test('invalidate: pages are unmapped from idle and from running engines, inlin
     [5, 5, 6, 6],
   )
   for (const row of rows.slice(4)) t.type(row.hop_futex_round_trips, 'number')
-})
-
-t.test('device-fault: every write of the engine is a fault that was served', async (t) => {
-  sound(t, await deviceFaultBench(BRIEF), [...FLOORS, 'device-fault', 'device-fault/stream'])
 })
 
 t.test('contention: a curve for each era', async (t) => {
@@ -68,9 +50,4 @@ t.test('contention: a curve for each era', async (t) => {
     t.ok((row.drops_per_s ?? 0) > 0 && (row.retries_per_success ?? -1) >= 0 && (row.longest_chain ?? -1) >= 0, row.name)
     t.ok(row.retries_per_success === 0 || (row.longest_chain ?? 0) > 0, 'a retry is in a chain')
   }
-})
-
-t.test('contended locks: nothing that is counted up under a lock is lost', async (t) => {
-  const locks = ['spinlock', 'mutex', 'rwsem-write', 'rwsem-read', 'rwsem-read-write']
-  sound(t, await contendedLocksBench(BRIEF), ['floor/atomics-contended', ...locks.map((lock) => `locks/contended/${lock}`)])
 })

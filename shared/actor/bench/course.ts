@@ -71,7 +71,7 @@ export const UNMAP_BATCH = 32
 /** Pages that an engine touches before they are taken away again. */
 export const FAULT_BATCH = 64
 /** Operations at a lock that are timed as one: reading the clock costs more than one of them. */
-export const LOCK_BATCH = 64
+export const LOCK_BATCH = 8192
 /** From saying so to being asleep. */
 const FALL_ASLEEP_NS = 10_000
 /** Of so many batches, or rounds, the first is a warm-up. */
