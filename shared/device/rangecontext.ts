@@ -6,8 +6,9 @@ import { NO_DMA_PAGE } from '../frame/iommu.ts'
 import { ZERO_FRAME } from '../frame/zones.ts'
 import { Encoding, get64, type PfnFormat, pfnFrame } from '../hmm/encoding.ts'
 import { type Era, eraOf } from '../hmm/era.ts'
+import { installRange } from '../hmm/installrange.ts'
 import { type Mirror, mirrorSub } from '../hmm/mirror.ts'
-import { MIRROR_WRITE, type MirrorPte, mirrorPteFromDevice, mirrorPteFromDma, mirrorPteFromFrame } from '../hmm/mirrorpte.ts'
+import { MIRROR_WRITE, mirrorPteFromDma } from '../hmm/mirrorpte.ts'
 import { mirrorFill, mirrorIterator } from '../hmm/mirrortable.ts'
 import { rangePfns } from '../hmm/pfn.ts'
 import { protocolOf, rangeRegister, rangeUnregister, rangeValid, rangeWait } from '../hmm/protocol.ts'
@@ -38,9 +39,6 @@ import { HmmRanges } from './hmmranges.ts'
 import { DeviceJobs } from './jobs.ts'
 import { DeviceMemory } from './memory.ts'
 import { PassTokens } from './passtokens.ts'
-
-/** No entry for a page: what the mirror has there stays. */
-const NO_ENTRY = 0 as MirrorPte
 
 /** The calls about ranges; DeviceContext adds the others. */
 export class RangeContext {
@@ -173,53 +171,26 @@ export class RangeContext {
    * (some are installed then).
    */
   install(range: Range, pages = rangePages(this.task, range)): number {
-    return this.installWhere(range, pages, false)
+    return installRange(this.task, range, pages, false)
   }
 
   /** As install, of the whole range, those pages only that are in the device's own memory. */
   installOwn(range: Range): number {
-    return this.installWhere(range, rangePages(this.task, range), true)
-  }
-
-  private installWhere(range: Range, pages: number, ownOnly: boolean): number {
-    const { task, encoding } = this
-    encoding.load(task, rangeEncodingAt(range))
-    return this.fillMirror(range, 0, pages, (i) => {
-      const low = get(task, rangePfnAt(task, range, i))
-      const high = get(task, rangePfnAt(task, range, i) + 1)
-      const own = encoding.isPrivate(low, high)
-      if (!encoding.hasPage(low, high) || (ownOnly && !own)) return NO_ENTRY
-      const frame = pfnFrame(low, high, encoding.shift)
-      const bits = encoding.hasWrite(low, high) ? MIRROR_WRITE : 0
-      return own ? mirrorPteFromDevice(frame, bits) : mirrorPteFromFrame(frame, bits)
-    })
+    return installRange(this.task, range, rangePages(this.task, range), true)
   }
 
   /** As install, for pages [first, first + pages) of a range that are mapped in `map`: the mirror's entries are pages of the bus. */
   installDma(range: Range, map: GupRange, first: number, pages: number): number {
-    return this.fillMirror(range, first, pages, (i) => {
-      const page = this.dma.rangePage(range, map, i)
-      return page === NO_DMA_PAGE ? NO_ENTRY : mirrorPteFromDma(page, this.rangeHas(range, i, true) ? MIRROR_WRITE : 0)
-    })
-  }
-
-  /** Fills the mirror's entries of pages [first, first + pages) of a range with what `entryOf` says, where it says anything. */
-  private fillMirror(range: Range, first: number, pages: number, entryOf: (i: number) => MirrorPte): number {
     const { task } = this
     const mirror = rangeMirror(task, range)
     const iterator = mirrorIterator(task, mirror)
+    const start = rangeFirst(task, range)
     let installed = 0
     for (let i = first; i < first + pages && installed >= 0; i++) {
-      const pte = entryOf(i)
-      if (pte === NO_ENTRY) continue
-      const filled = mirrorFill(
-        task,
-        mirror,
-        iterator,
-        rangeFirst(task, range) + i,
-        pte,
-        get(task, rangeGenerationAt(task, range, i)),
-      )
+      const page = this.dma.rangePage(range, map, i)
+      if (page === NO_DMA_PAGE) continue
+      const pte = mirrorPteFromDma(page, this.rangeHas(range, i, true) ? MIRROR_WRITE : 0)
+      const filled = mirrorFill(task, mirror, iterator, start + i, pte, get(task, rangeGenerationAt(task, range, i)))
       installed = filled ? installed + 1 : -1
     }
     iterator.finish()

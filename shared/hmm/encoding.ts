@@ -168,6 +168,11 @@ export class Encoding {
     return !(low === this.errorLow && high === this.errorHigh) && !(low === this.specialLow && high === this.specialHigh)
   }
 
+  /** Can an entry without a page have the bits of VALID? */
+  hasValidMarks(): boolean {
+    return this.wantsPage(this.errorLow, this.errorHigh) || this.wantsPage(this.specialLow, this.specialHigh)
+  }
+
   /** Does a request ask for the page to be there at all? */
   wantsPage(low: number, high: number): boolean {
     return (low & this.validLow) === this.validLow && (high & this.validHigh) === this.validHigh

@@ -90,6 +90,30 @@ function fillWith(
   return true
 }
 
+/** May entries that no fill in progress can meet be looked at and stored plainly: is nobody listening, and nobody scheduling? */
+export function mirrorFillsPlainly(task: Task): boolean {
+  return task.gate === 0 && !task.checked && task.probes[PROBE.mirrorInstall] === null
+}
+
+/** Would a fill with `pte` leave an entry as it is? */
+export function mirrorIsFilled(before: MirrorPte, pte: MirrorPte): boolean {
+  return ((before ^ pte) & ~KEPT) === 0
+}
+
+/** As mirrorFill, of the entry at `at`, whose leaf directory is locked. Returns the change in valid entries, for countValid. */
+export function mirrorFillLocked(
+  task: Task,
+  mirror: Mirror,
+  at: WordAt,
+  vpn: number,
+  pte: MirrorPte,
+  generation: number,
+): number {
+  const added = fillEntry(task, at, pte, generation, KEPT, 0)
+  probe(task, PROBE.mirrorInstall, mirrorDevice(task, mirror), mirror, vpn, pte, generation)
+  return added
+}
+
 /** Returns the change in valid entries. An entry of `keptKind` stays and is given no more than the right to write. Directory lock held. */
 function fillEntry(task: Task, at: WordAt, pte: MirrorPte, generation: number, keep: number, keptKind: number): number {
   put(task, generationOfEntry(at), generation)

@@ -186,39 +186,53 @@ class Walker {
     return 0
   }
 
-  /** Fills entries from a locked leaf up to `end`, or stops at the page that needs a fault and says which. */
+  /**
+   * Fills entries from a locked leaf up to `end`, or stops at the page that needs a fault and says which. The inner loop of mirroring:
+   * what does not change from page to page is in locals, and the common page is three loads and two stores.
+   */
   private walkLeaf(leaf: Table, end: number): number {
-    const { task, encoding } = this
-    const words = task.words
-    const first = rangeFirst(task, this.range)
-    let pfn = rangePfnAt(task, this.range, this.at - first)
-    let generation = rangeGenerationAt(task, this.range, this.at - first)
-    let pte: WordAt = entryAt(leaf, LEAF_LEVEL, this.at)
-    for (; this.at <= end; this.at++) {
+    const { task, encoding, owner, maskLow, maskHigh, defaultLow, defaultHigh } = this
+    const { words, checked } = task
+    const { shift, validLow, validHigh } = encoding
+    const writableLow = validLow | encoding.writeLow
+    const writableHigh = validHigh | encoding.writeHigh
+    const asksEach = (maskLow | maskHigh) !== 0
+    const index = this.at - rangeFirst(task, this.range)
+    const generations = rangeGenerationAt(task, this.range, index)
+    const first: WordAt = entryAt(leaf, LEAF_LEVEL, this.at)
+    const last = first + end - this.at
+    let wants = this.wants(defaultLow, defaultHigh)
+    let pfn = rangePfnAt(task, this.range, index)
+    for (let pte = first; pte <= last; pte++) {
       const entry = words[pte] as number
-      const own = isDevicePrivate(entry) && this.owner !== 0 && frameZone(task, pteFrame(entry)) === this.owner
+      const present = ptePresent(entry)
+      const write = pteWritable(entry)
+      if (asksEach)
+        wants = this.wants(((words[pfn] as number) & maskLow) | defaultLow, ((words[pfn + 1] as number) & maskHigh) | defaultHigh)
+      const own = !present && owner !== 0 && isDevicePrivate(entry) && frameZone(task, pteFrame(entry)) === owner
       // A page in the asking device's own memory is there, whatever is asked: no CPU fault could give it more rights.
-      const needs = own ? NEEDS_NOTHING : this.needs(pfn, ptePresent(entry), pteWritable(entry))
-      if (needs !== NEEDS_NOTHING) return needs
-      if (own || ptePresent(entry)) {
+      const needs = own ? NEEDS_NOTHING : missing(wants, present, write)
+      if (needs !== NEEDS_NOTHING) {
+        this.at += pte - first
+        return needs
+      }
+      if (present) {
         const frame = pteFrame(entry)
-        const write = pteWritable(entry)
-        words[pfn] =
-          pfnLow(frame, encoding.shift) | encoding.validLow | (write ? encoding.writeLow : 0) | (own ? encoding.privateLow : 0)
-        words[pfn + 1] =
-          pfnHigh(frame, encoding.shift) |
-          encoding.validHigh |
-          (write ? encoding.writeHigh : 0) |
-          (own ? encoding.privateHigh : 0)
-        if (task.checked) words[generation] = frameGenerationQuiet(task, frame)
+        words[pfn] = pfnLow(frame, shift) | (write ? writableLow : validLow)
+        words[pfn + 1] = pfnHigh(frame, shift) | (write ? writableHigh : validHigh)
+        if (checked) words[generations + pte - first] = frameGenerationQuiet(task, frame)
+      } else if (own) {
+        const frame = pteFrame(entry)
+        words[pfn] = pfnLow(frame, shift) | (write ? writableLow : validLow) | encoding.privateLow
+        words[pfn + 1] = pfnHigh(frame, shift) | (write ? writableHigh : validHigh) | encoding.privateHigh
+        if (checked) words[generations + pte - first] = frameGenerationQuiet(task, frame)
       } else {
         words[pfn] = encoding.noneLow
         words[pfn + 1] = encoding.noneHigh
       }
-      pte++
       pfn += 2
-      generation++
     }
+    this.at = end + 1
     return NEEDS_NOTHING
   }
 
@@ -254,13 +268,16 @@ class Walker {
 
   /** What the request at entry word `pfn` needs, given what the CPU has. */
   private needs(pfn: WordAt, present: boolean, writable: boolean): number {
-    if (!this.faulting) return NEEDS_NOTHING
-    const { encoding } = this
     const low = ((this.task.words[pfn] as number) & this.maskLow) | this.defaultLow
     const high = ((this.task.words[pfn + 1] as number) & this.maskHigh) | this.defaultHigh
-    if (!encoding.wantsPage(low, high)) return NEEDS_NOTHING
-    if (encoding.hasWrite(low, high)) return present && writable ? NEEDS_NOTHING : NEEDS_WRITE
-    return present ? NEEDS_NOTHING : NEEDS_READ
+    return missing(this.wants(low, high), present, writable)
+  }
+
+  /** What a request asks for: what it needs where nothing is there. */
+  private wants(low: number, high: number): number {
+    const { encoding } = this
+    if (!this.faulting || !encoding.wantsPage(low, high)) return NEEDS_NOTHING
+    return encoding.hasWrite(low, high) ? NEEDS_WRITE : NEEDS_READ
   }
 
   /** The most that any page up to `end` needs, with nothing there. */
@@ -303,6 +320,11 @@ class Walker {
     }
     return 0
   }
+}
+
+/** What of `wants` is not met by what the CPU has. */
+function missing(wants: number, present: boolean, writable: boolean): number {
+  return present && (writable || wants !== NEEDS_WRITE) ? NEEDS_NOTHING : wants
 }
 
 const walker = new Walker()

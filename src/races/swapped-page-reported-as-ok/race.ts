@@ -18,8 +18,6 @@ export default defineRace(import.meta.url, {
   ],
   edit: {
     file: 'shared/hmm/rangefault.js',
-    replace: [
-      ['const needs = own ? NEEDS_NOTHING :', 'const needs = own || (entry !== 0 && !ptePresent(entry)) ? NEEDS_NOTHING :'],
-    ],
+    replace: [['const needs = own ? NEEDS_NOTHING :', 'const needs = own || (entry !== 0 && !present) ? NEEDS_NOTHING :']],
   },
 })
