@@ -13,6 +13,7 @@ import { actorsOf, layMachine, type MachineConfig, type MirrorReclaim } from '..
 import { type LayoutDigests, layoutDifference, layoutDigests } from '../shared/check/layout.ts'
 import type { DriverFacts } from '../shared/device/registry.ts'
 import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
+import type { SharedMemory } from '../shared/memory/regions.ts'
 import type { ActorKind } from '../shared/seam/actors.ts'
 import { giveBaton } from '../shared/seam/batonword.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
@@ -177,14 +178,15 @@ export class Machine {
       ...(options.control === undefined ? {} : { control: options.control }),
       ...(options.feed === undefined ? {} : { feed: options.feed }),
     }
-    const { buffer, task } = layMachine(config, hostNowNs)
+    const { task } = layMachine(config, hostNowNs)
+    const memory = task.memory as SharedMemory
     const booted = layoutDigests(task.words)
     const actors = actorsOf(config)
       .filter(({ kind }) => kind !== 'main')
       .map(({ kind, index }) => startActor(kind, index, options))
     const machine = new Machine(config, task, actors, booted)
     try {
-      const workers = await Promise.all(actors.map((actor, id) => bootActor(actor, { buffer, actor: id, drivers, policies })))
+      const workers = await Promise.all(actors.map((actor, id) => bootActor(actor, { memory, actor: id, drivers, policies })))
       machine.drivers = workers[0]?.drivers ?? []
       const threads = workers.map(({ thread }) => thread)
       if (options.core !== undefined) await keepOnCore(threads, options.core)

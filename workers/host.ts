@@ -8,6 +8,7 @@ import { installOracles, type Program, runActor } from '../shared/actor/actor.ts
 import type { ActorApi, ActorSetup, BootOutcome } from '../shared/actor/api.ts'
 import type { ForeignFunctions } from '../shared/actor/subject.ts'
 import { asDriver, type DriverFacts, factsOf, registerDriver } from '../shared/device/registry.ts'
+import { adoptMemory } from '../shared/memory/regions.ts'
 import { registerMm } from '../shared/mm/mm.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
 import { coreCopies, HmmError } from '../shared/seam/error.ts'
@@ -37,7 +38,7 @@ export function hostActor(): void {
 }
 
 async function bootTask(setup: ActorSetup): Promise<{ task: Task; drivers: DriverFacts[] }> {
-  const task = new Task({ buffer: setup.buffer, actor: setup.actor, nowNs: hostNowNs })
+  const task = new Task({ buffer: adoptMemory(setup.memory), actor: setup.actor, nowNs: hostNowNs })
   registerMm(task)
   const drivers: DriverFacts[] = []
   for (const [device, url] of setup.drivers.entries()) {

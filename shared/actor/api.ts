@@ -1,10 +1,11 @@
 /** What the booting thread asks of a worker, over the control plane: plain data both ways, no call throws. */
 import type { DriverFacts } from '../device/registry.ts'
+import type { SharedMemory } from '../memory/regions.ts'
 import type { ActorOutcome, Program } from './actor.ts'
 
 /** What a worker is started with. */
 export interface ActorSetup {
-  readonly buffer: SharedArrayBuffer
+  readonly memory: SharedMemory
   readonly actor: number
   /** Module URL of each device's driver, by device number. */
   readonly drivers: readonly string[]

@@ -1,7 +1,8 @@
 /**
  * Installing a filled range in the mirror it is of: its entries, in the driver's format, become entries of the mirror's table. The
  * second half of the inner loop of mirroring (the first is the walk of hmm/rangefault.ts): a leaf directory is entered, locked and
- * counted once for all its pages, and what does not change from page to page is in locals.
+ * counted once for all its pages, what does not change from page to page is in locals, and pages that are as nearly all are left to
+ * hmm/leafloops.ts.
  *
  *   entry of the range             entry of the mirror
  *   NONE, ERROR, SPECIAL           stays as it is
@@ -13,9 +14,10 @@ import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { Encoding, pfnFrame } from './encoding.ts'
 import type { MirrorIterator } from './iterator.ts'
+import { hasLeafLoops, installAlike } from './leafloops.ts'
 import { assertMirrorLocked, type Mirror } from './mirror.ts'
 import { MIRROR_WRITE, type MirrorPte, mirrorPteFromDevice, mirrorPteFromFrame, mirrorValid } from './mirrorpte.ts'
-import { mirrorFillLocked, mirrorFillsPlainly, mirrorIsFilled, mirrorIterator } from './mirrortable.ts'
+import { MIRROR_KEPT, mirrorFillLocked, mirrorFillsPlainly, mirrorIsFilled, mirrorIterator } from './mirrortable.ts'
 import { type Range, rangeEncodingAt, rangeFirst, rangeGenerationAt, rangeMirror, rangePfnAt } from './range.ts'
 
 /**
@@ -71,10 +73,15 @@ function installLeaf(
   const plainly = mirrorFillsPlainly(task)
   const generations = rangeGenerationAt(task, range, index)
   let pfn = rangePfnAt(task, range, index)
-  let installed = 0
-  let added = 0
   iterator.lockLeaf()
-  for (let at = first; at <= last; at++, pfn += 2) {
+  const alike =
+    plainly && !looksValid && !ownOnly && hasLeafLoops(task)
+      ? installAlike(first, pfn, last - first + 1, encoding, MIRROR_KEPT)
+      : 0
+  let installed = alike & 0xffff
+  let added = alike >>> 16
+  pfn += 2 * installed
+  for (let at = first + installed; at <= last; at++, pfn += 2) {
     const low = words[pfn] as number
     const high = words[pfn + 1] as number
     if ((low & validLow) !== validLow || (high & validHigh) !== validHigh) continue

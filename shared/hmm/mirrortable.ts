@@ -29,7 +29,7 @@ import { pruneRange } from './table.ts'
 
 const LEAF = MIRROR_GEOMETRY.leafLevel
 /** Bits that an entry keeps when it is filled again: what the engine and the driver put there without the lock. */
-const KEPT = MIRROR_DIRTY | (0xf << MIRROR_HW_SHIFT)
+export const MIRROR_KEPT = MIRROR_DIRTY | (0xf << MIRROR_HW_SHIFT)
 /** Bits that say which page an entry names: its number, and what kind of number that is. */
 const NAMED = MIRROR_VALID | ~(PAGE_BYTES - 1)
 
@@ -51,7 +51,7 @@ export function mirrorFill(
   generation: number,
 ): boolean {
   assertMirrorLocked(task, mirror)
-  return fillWith(task, mirror, iterator, vpn, pte, generation, KEPT, 0)
+  return fillWith(task, mirror, iterator, vpn, pte, generation, MIRROR_KEPT, 0)
 }
 
 /**
@@ -67,7 +67,7 @@ export function mirrorMerge(
   pte: MirrorPte,
   generation: number,
 ): boolean {
-  return fillWith(task, mirror, iterator, vpn, pte, generation, KEPT | MIRROR_WRITE, MIRROR_VALID_DMA)
+  return fillWith(task, mirror, iterator, vpn, pte, generation, MIRROR_KEPT | MIRROR_WRITE, MIRROR_VALID_DMA)
 }
 
 function fillWith(
@@ -97,7 +97,7 @@ export function mirrorFillsPlainly(task: Task): boolean {
 
 /** Would a fill with `pte` leave an entry as it is? */
 export function mirrorIsFilled(before: MirrorPte, pte: MirrorPte): boolean {
-  return ((before ^ pte) & ~KEPT) === 0
+  return ((before ^ pte) & ~MIRROR_KEPT) === 0
 }
 
 /** As mirrorFill, of the entry at `at`, whose leaf directory is locked. Returns the change in valid entries, for countValid. */
@@ -109,7 +109,7 @@ export function mirrorFillLocked(
   pte: MirrorPte,
   generation: number,
 ): number {
-  const added = fillEntry(task, at, pte, generation, KEPT, 0)
+  const added = fillEntry(task, at, pte, generation, MIRROR_KEPT, 0)
   probe(task, PROBE.mirrorInstall, mirrorDevice(task, mirror), mirror, vpn, pte, generation)
   return added
 }

@@ -37,7 +37,7 @@ import {
   type Table,
   unlockSpot,
 } from '../mm/pagetable.ts'
-import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
+import { isDevicePrivate, PTE_PRESENT, PTE_WRITE, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
 import { findVma, NO_VMA, VM_DEVICE_MEMORY, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { mmapSem } from '../notifier/mmhead.ts'
 import { atomicLoad } from '../seam/atomics.ts'
@@ -48,6 +48,7 @@ import { pageName } from '../seam/trace.ts'
 import { violation } from '../seam/violation.ts'
 import { assertHeld } from '../sync/held.ts'
 import { Encoding, pfnHigh, pfnLow } from './encoding.ts'
+import { hasLeafLoops, snapshotAlike } from './leafloops.ts'
 import { protocolOf } from './protocol.ts'
 import {
   type Range,
@@ -188,7 +189,7 @@ class Walker {
 
   /**
    * Fills entries from a locked leaf up to `end`, or stops at the page that needs a fault and says which. The inner loop of mirroring:
-   * what does not change from page to page is in locals, and the common page is three loads and two stores.
+   * what does not change from page to page is in locals, and pages that are as nearly all are left to hmm/leafloops.ts.
    */
   private walkLeaf(leaf: Table, end: number): number {
     const { task, encoding, owner, maskLow, maskHigh, defaultLow, defaultHigh } = this
@@ -203,7 +204,10 @@ class Walker {
     const last = first + end - this.at
     let wants = this.wants(defaultLow, defaultHigh)
     let pfn = rangePfnAt(task, this.range, index)
-    for (let pte = first; pte <= last; pte++) {
+    const need = wants === NEEDS_WRITE ? PTE_PRESENT | PTE_WRITE : PTE_PRESENT
+    const done = !asksEach && hasLeafLoops(task) ? snapshotAlike(first, pfn, last - first + 1, need, encoding) : 0
+    pfn += 2 * done
+    for (let pte = first + done; pte <= last; pte++) {
       const entry = words[pte] as number
       const present = ptePresent(entry)
       const write = pteWritable(entry)

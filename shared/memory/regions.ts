@@ -55,16 +55,36 @@ const WASM_PAGE_BYTES = 65536
 
 /** The little of the WebAssembly API that is used here; the project compiles without the browser's type library. */
 declare const WebAssembly: {
-  readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => { readonly buffer: SharedArrayBuffer }
+  readonly Memory: new (options: { initial: number; maximum: number; shared: true }) => SharedMemory
 }
 
+/** A WebAssembly memory: what a module that works on the buffer is given (hmm/leafloops.ts). It can be posted to another thread. */
+export interface SharedMemory {
+  readonly buffer: SharedArrayBuffer
+}
+
+/** The memories whose buffers this thread uses. */
+const memories = new WeakMap<SharedArrayBuffer, SharedMemory>()
+
 /**
- * Allocates the buffer. It is the memory of a (not yet existing) WebAssembly module: its `.buffer` is an ordinary
- * SharedArrayBuffer, and the door to wasm atomics stays open (docs/architecture.md).
+ * Allocates the buffer. It is that of a WebAssembly memory: an ordinary SharedArrayBuffer, which the inner loops of mirroring reach as
+ * well.
  */
 export function createBuffer(bytes: number): SharedArrayBuffer {
   const pages = Math.ceil(bytes / WASM_PAGE_BYTES)
-  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer
+  return adoptMemory(new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }))
+}
+
+/** The buffer of a memory that another thread allocated. */
+export function adoptMemory(memory: SharedMemory): SharedArrayBuffer {
+  const { buffer } = memory
+  memories.set(buffer, memory)
+  return buffer
+}
+
+/** The memory that `buffer` is of, or null: it is another kind of buffer, or came to this thread without its memory. */
+export function memoryOf(buffer: SharedArrayBuffer): SharedMemory | null {
+  return memories.get(buffer) ?? null
 }
 
 /** Words that regions of these sizes need in all, padding included. */

@@ -3,7 +3,7 @@
  * number, and the switches that decide what a schedule point does. Every function that touches the buffer takes it first.
  * All protocol state is in the buffer; what is here is private to the thread and may be lost with it.
  */
-import { hasRegions, regionAt, regionWords } from '../memory/regions.ts'
+import { hasRegions, memoryOf, regionAt, regionWords, type SharedMemory } from '../memory/regions.ts'
 import type { WordAt, Words } from '../memory/words.ts'
 import { type ActorAt, actorAt, STEPS } from './actors.ts'
 import type { OpTables } from './optable.ts'
@@ -39,6 +39,8 @@ export class Task {
   readonly words: Words
   readonly id: number
   readonly record: ActorAt
+  /** What the buffer is the memory of, for loops that are WebAssembly; null: the same loops as they are in TypeScript. */
+  memory: SharedMemory | null
   /** The clock: the host's, or in controlled mode the scheduler's. */
   nowNs: () => number
   /** Upward calls, registered when the worker boots (seam/optable.ts). */
@@ -71,6 +73,7 @@ export class Task {
     this.id = options.actor
     this.record = actorAt(words, options.actor)
     this.nowNs = options.nowNs
+    this.memory = memoryOf(options.buffer)
     this.stepsAt = this.record + STEPS
     this.shadowAt = regionAt(words, 'shadow')
     this.shadowLimit = regionAt(words, 'heap') + regionWords(words, 'heap')

@@ -1,0 +1,155 @@
+/**
+ * Do the loops over a leaf do the same as WebAssembly and as TypeScript? Two machines are put through the same steps, one of them
+ * without its memory: every word of their records must be alike in the end. Formats, requests, what the CPU has and what the mirror had
+ * before are anything.
+ */
+import fc from 'fast-check'
+import t from 'tap'
+import { attachDevice } from '../../shared/device/attach.ts'
+import { DeviceContext } from '../../shared/device/context.ts'
+import svm from '../../shared/drivers/svm.ts'
+import type { PfnFormat } from '../../shared/hmm/encoding.ts'
+import { hasLeafLoops } from '../../shared/hmm/leafloops.ts'
+import type { Mirror } from '../../shared/hmm/mirror.ts'
+import { MIRROR_WRITE, mirrorValid, mirrorWritable } from '../../shared/hmm/mirrorpte.ts'
+import { mirrorMarkDirty, mirrorRestrict } from '../../shared/hmm/mirrortable.ts'
+import { regionAt } from '../../shared/memory/regions.ts'
+import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
+import { mprotect } from '../../shared/mm/mprotect.ts'
+import { A, area, newSpace, RO, RW } from '../support/addressspace.ts'
+import { solo } from '../support/solo.ts'
+
+const PAGES = 520 // two leaves
+const FIRST = Math.ceil(A / 512) * 512 + 500
+
+/** A format whose flags lie anywhere beside the frame: `marks` gives entries without a page the bits of VALID. */
+const formats: fc.Arbitrary<PfnFormat> = fc
+  .record({
+    pfnShift: fc.integer({ min: 0, max: 44 }),
+    order: fc.uniqueArray(fc.integer({ min: 0, max: 43 }), { minLength: 6, maxLength: 6 }),
+    used: fc.integer({ min: 0, max: 3 }),
+    marks: fc.boolean(),
+  })
+  .map(({ pfnShift, order, used, marks }) => {
+    const bit = (n: number) => 1n << BigInt(n < pfnShift ? n : n + 20)
+    const [valid, write, own, error, two, more] = order.map(bit) as [bigint, bigint, bigint, bigint, bigint, bigint]
+    const all = (1n << 64n) - 1n
+    return {
+      valid: valid | two,
+      write: (used & 1) === 0 ? 0n : write,
+      devicePrivate: (used & 2) === 0 ? 0n : own,
+      error: marks ? all : error,
+      special: marks ? all ^ more : error,
+      none: more,
+      pfnShift,
+    }
+  })
+
+/** Something that happens to pages [first, first + pages). */
+const steps = fc.record({
+  what: fc.constantFrom('touch', 'drop', 'read-only', 'writable', 'mirror', 'mirror', 'unmirror', 'protect', 'dirty'),
+  first: fc.integer({ min: 0, max: PAGES - 1 }),
+  pages: fc.integer({ min: 1, max: PAGES }),
+  request: fc.integer({ min: 0, max: 2 }),
+  each: fc.boolean(),
+})
+type Step = typeof steps extends fc.Arbitrary<infer T> ? T : never
+
+interface Outcome {
+  readonly answers: (number | boolean)[]
+  readonly records: Int32Array
+  /** Passes in which a range was filled and installed. */
+  readonly installed: number
+  readonly usesModule: boolean
+}
+
+function runOn(asModule: boolean, format: PfnFormat, all: readonly Step[]): Outcome {
+  const { task } = solo({ drivers: [svm], checked: false, nowNs: () => 0, devices: 1 })
+  if (!asModule) task.memory = null
+  const mm = newSpace(task)
+  area(task, mm, FIRST, PAGES, RW)
+  const mirror = attachDevice(task, 0, mm) as Mirror
+  const dev = new DeviceContext(task, 0, svm)
+  const range = dev.createRange(512, format)
+  const answers: (number | boolean)[] = []
+  let installed = 0
+  for (const step of all) {
+    const start = FIRST + step.first
+    const pages = Math.min(step.pages, PAGES - step.first, 512)
+    dev.lock(mirror)
+    if (step.what === 'unmirror') answers.push(mirrorRestrict(task, mirror, start, start + pages - 1, 0))
+    if (step.what === 'protect') answers.push(mirrorRestrict(task, mirror, start, start + pages - 1, ~MIRROR_WRITE))
+    if (step.what === 'dirty') {
+      const iterator = dev.iterate(mirror)
+      for (let page = start; page < start + pages; page += 3) {
+        const entry = dev.entry(iterator, page)
+        if (mirrorValid(entry) && mirrorWritable(entry)) mirrorMarkDirty(task, iterator, page)
+      }
+      iterator.finish()
+    }
+    dev.unlock(mirror)
+    if (step.what === 'touch') answers.push(madvise(task, mm, start, pages, ADVICE.populateWrite))
+    if (step.what === 'drop') answers.push(madvise(task, mm, start, pages, ADVICE.dontneed))
+    if (step.what === 'read-only') answers.push(mprotect(task, mm, start, pages, RO))
+    if (step.what === 'writable') answers.push(mprotect(task, mm, start, pages, RW))
+    if (step.what !== 'mirror') continue
+    const flags = [0n, format.valid, format.valid | format.write][step.request] as bigint
+    dev.rangeRequest(range, step.each ? 0n : flags, step.each ? format.valid | format.write : 0n)
+    answers.push(dev.rangeRegister(range, mirror, start, pages))
+    const entries = dev.rangeEntries(range)
+    for (let i = 0; i < pages; i++) entries[i] = i % 5 === 0 ? flags : format.valid
+    answers.push(dev.rangeWait(range))
+    dev.mmapReadLock(mirror)
+    const filled = step.request === 0 ? dev.rangeSnapshot(range) : dev.rangeFault(range)
+    dev.mmapReadUnlock(mirror)
+    dev.lock(mirror)
+    const valid = dev.rangeValid(range)
+    answers.push(filled, valid)
+    // Marks of own memory: what the walk found is not any more what is installed, but both forms are given the same.
+    if (step.each)
+      for (let i = step.first % 16; i < pages; i += 37) entries[i] = (entries[i] as bigint) | (format.devicePrivate ?? 0n)
+    if (filled > 0 && valid) {
+      answers.push(dev.install(range))
+      installed++
+    }
+    dev.unlock(mirror)
+    dev.rangeUnregister(range)
+  }
+  return {
+    answers,
+    records: task.words.slice(regionAt(task.words, 'heap'), regionAt(task.words, 'bytes')),
+    installed,
+    usesModule: hasLeafLoops(task),
+  }
+}
+
+t.test('every word of both machines is alike', (t) => {
+  let installed = 0
+  fc.assert(
+    fc.property(formats, fc.array(steps, { minLength: 3, maxLength: 12 }), (format, all) => {
+      // Everything is there and mirrored at first, so that the usual page is what most steps meet.
+      const usual = { first: 0, pages: 512, request: 1, each: false }
+      const steps = [{ ...usual, what: 'touch' } as const, { ...usual, what: 'mirror' } as const, ...all]
+      const module = runOn(true, format, steps)
+      const plain = runOn(false, format, steps)
+      installed += module.installed
+      if (!module.usesModule || plain.usesModule) throw new Error('one uses the module, the other does not')
+      t.same(module.answers, plain.answers)
+      const differs = module.records.findIndex((word, i) => word !== plain.records[i])
+      if (differs >= 0) throw new Error(`word ${differs} of the records differs`)
+    }),
+    { numRuns: 60 },
+  )
+  t.ok(installed > 100, `${installed} ranges were installed`)
+  t.end()
+})
+
+t.test('the module is not used where accesses are checked, or scheduled', (t) => {
+  const { task } = solo({ drivers: [svm] })
+  t.equal(hasLeafLoops(task), false)
+  task.checked = false
+  t.equal(hasLeafLoops(task), true)
+  task.gate = 1
+  t.equal(hasLeafLoops(task), false)
+  t.end()
+})
