@@ -12,7 +12,7 @@
  *   2^44 - 1          39, 30, 21, 12              3             32        an address space here
  *   2^32 - 1          30, 21, 12                  2              4
  *
- * (Spec: version 3 of the 2015 series. Page numbers reach 2^52, so they are divided, not shifted: `>>` has 32 bits.)
+ * (Spec: version 3 of the 2015 series. Page numbers reach 2^52, so they are multiplied, not shifted: `>>` has 32 bits.)
  */
 
 import { PAGE_BYTES, PAGE_SHIFT } from '../memory/words.ts'
@@ -33,6 +33,8 @@ export interface Geometry {
   readonly shift: readonly number[]
   /** Pages spanned by one entry of each level: span[leafLevel] is 1. */
   readonly span: readonly number[]
+  /** 1 / span, which is exact: spans are powers of two. */
+  readonly inverse: readonly number[]
   readonly rootEntries: number
 }
 
@@ -43,7 +45,8 @@ export function geometryFor(last: number): Geometry {
   assert(leafLevel < MAX_LEVELS, `a mirror page table has at most ${MAX_LEVELS} levels`)
   const shift = Array.from({ length: leafLevel + 1 }, (_, level) => DIRECTORY_SHIFT * (leafLevel - level) + PAGE_SHIFT)
   const span = shift.map((bits) => 2 ** (bits - PAGE_SHIFT))
-  return { last, leafLevel, shift, span, rootEntries: Math.floor(last / (span[0] as number)) + 1 }
+  const inverse = span.map((pages) => 1 / pages)
+  return { last, leafLevel, shift, span, inverse, rootEntries: Math.floor(last / (span[0] as number)) + 1 }
 }
 
 /** Geometry for addresses 0 to `last`, inclusive, which is rounded up to the last byte of its page. */
@@ -53,14 +56,13 @@ export function geometryForAddress(last: number | bigint): Geometry {
 
 /** Index of page `vpn` in its level-`level` directory. */
 export function directoryIndex(geometry: Geometry, vpn: number, level: number): number {
-  const index = Math.floor(vpn / (geometry.span[level] as number))
-  return level === 0 ? index : index % DIRECTORY_ENTRIES
+  const index = Math.floor(vpn * (geometry.inverse[level] as number))
+  return level === 0 ? index : index & (DIRECTORY_ENTRIES - 1) // the lowest bits, of a larger number as well
 }
 
 /** First page of the level-`level` *entry* that holds `vpn`. */
 export function entryFirst(geometry: Geometry, vpn: number, level: number): number {
-  const span = geometry.span[level] as number
-  return Math.floor(vpn / span) * span
+  return Math.floor(vpn * (geometry.inverse[level] as number)) * (geometry.span[level] as number)
 }
 
 /** Last page of the level-`level` *entry* that holds `vpn`: what a walk skips when that entry is missing. */

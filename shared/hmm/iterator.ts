@@ -75,21 +75,21 @@ export class MirrorIterator {
     this.task = task
     this.table = table
     this.keeps = keeps
-    this.directory = new Array(table.geometry.leafLevel + 1).fill(NO_DIRECTORY)
-    this.directory[0] = table.root
+    // As many as there can be levels: a list that is written out costs a tenth of one that is filled.
+    this.directory = [table.root, NO_DIRECTORY, NO_DIRECTORY, NO_DIRECTORY, NO_DIRECTORY, NO_DIRECTORY]
   }
 
   /** The entry of `vpn`, or 0. */
   lookup(vpn: number, next = vpn + 1): WordAt {
     this.leaveFor(vpn)
-    while (!this.inLeaf()) if (!this.descend(vpn)) return this.hole(vpn, next)
+    if (!this.descend(vpn)) return this.hole(vpn, next)
     return this.found(vpn, next)
   }
 
   /** The entry of `vpn`, whose directories are made if they are missing. 0 when memory is out. */
   populate(vpn: number, next = vpn + 1): WordAt {
     this.leaveFor(vpn)
-    while (!this.inLeaf()) if (!this.descend(vpn) && !this.link(vpn)) return this.hole(vpn, next)
+    while (!this.descend(vpn)) if (!this.link(vpn)) return this.hole(vpn, next)
     return this.found(vpn, next)
   }
 
@@ -97,9 +97,7 @@ export class MirrorIterator {
   walk(vpn: number, next: number): WordAt {
     for (let at = vpn; at < next; ) {
       this.leaveFor(at)
-      let missing = false
-      while (!this.inLeaf() && !missing) missing = !this.descend(at)
-      if (!missing) return this.found(at, next)
+      if (this.descend(at)) return this.found(at, next)
       at = this.behindHole(at, next)
     }
     this.vpn = next
@@ -110,7 +108,7 @@ export class MirrorIterator {
   /** Leaves every directory. Those without entries die, or are kept; the dead are freed after a grace period. Never waits. */
   finish(): void {
     while (this.depth > 0) this.leave()
-    deferFreeAll(this.task, this.dead.splice(0))
+    if (this.dead.length > 0) deferFreeAll(this.task, this.dead.splice(0))
   }
 
   /** The directory of `level` that the iterator is inside, or NO_DIRECTORY. */
@@ -235,8 +233,17 @@ export class MirrorIterator {
     return at
   }
 
-  /** Enters the child that holds `vpn`. False if there is none, or it is dead. */
+  /** Enters the leaf directory of `vpn`, as far as there is a way, in one rcu section. False if an entry on it is missing, or dead. */
   private descend(vpn: number): boolean {
+    if (this.inLeaf()) return true
+    rcuReadLock(this.task)
+    while (this.enterChild(vpn) && !this.inLeaf());
+    rcuReadUnlock(this.task)
+    return this.inLeaf()
+  }
+
+  /** Enters the child that holds `vpn`. False if there is none, or it is dead. */
+  private enterChild(vpn: number): boolean {
     const { task, table } = this
     const at = directoryEntryAt(this.directory[this.depth] as Directory, directoryIndex(table.geometry, vpn, this.depth))
     for (;;) {

@@ -20,8 +20,6 @@ import { MIRROR_VALID, MIRROR_VALID_PFN, MIRROR_WRITE } from './mirrorpte.ts'
 
 /** Fewer pages are not worth the call. */
 const FEWEST = 8
-/** No pfn of a page is that: where a format has no mark of own memory. */
-const NEVER = -1
 
 /** The exports of the module; leafloops.wat says what each parameter is. Addresses are bytes. */
 interface LeafLoops {
@@ -45,8 +43,8 @@ interface LeafLoops {
     validHigh: number,
     writeLow: number,
     writeHigh: number,
-    ownLow: number,
-    ownHigh: number,
+    markLow: number,
+    markHigh: number,
     writeBit: number,
     validBit: number,
     anyValid: number,
@@ -98,7 +96,6 @@ export function snapshotAlike(pte: WordAt, pfn: WordAt, count: number, need: num
 export function installAlike(at: WordAt, pfn: WordAt, count: number, encoding: Encoding, kept: number): number {
   if (count < FEWEST || loops === null) return 0
   const { shift, validLow, validHigh, writeLow, writeHigh, privateLow, privateHigh } = encoding
-  const tellsOwn = (privateLow | privateHigh) !== 0
   return loops.install(
     at * WORD_BYTES,
     pfn * WORD_BYTES,
@@ -108,8 +105,8 @@ export function installAlike(at: WordAt, pfn: WordAt, count: number, encoding: E
     validHigh,
     writeLow,
     writeHigh,
-    tellsOwn ? privateLow : NEVER,
-    tellsOwn ? privateHigh : NEVER,
+    validLow | privateLow,
+    validHigh | privateHigh,
     (writeLow | writeHigh) === 0 ? 0 : MIRROR_WRITE,
     MIRROR_VALID_PFN,
     MIRROR_VALID,

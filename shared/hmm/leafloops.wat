@@ -46,26 +46,29 @@
         (br $next)))
     (local.get $done))
 
-  ;; Entries of a range, from byte $pfn on, to entries of the mirror, from byte $at on. Alike: all have VALID and none DEVICE_PRIVATE;
-  ;; and the mirror's are either what they would become, but for the bits of $kept, or none of them has a bit of $anyValid.
+  ;; Entries of a range, from byte $pfn on, to entries of the mirror, from byte $at on. Alike: of the bits of $mark all have those of
+  ;; VALID and no others; and the mirror's are either what they would become, but for the bits of $kept, or none of them has a bit of $anyValid.
   ;; Returns how many are done, and from bit 16 on how many of those were not valid before.
   (func (export "install")
     (param $at i32) (param $pfn i32) (param $count i32) (param $shift i32)
     (param $validLow i32) (param $validHigh i32) (param $writeLow i32) (param $writeHigh i32)
-    (param $ownLow i32) (param $ownHigh i32)
+    (param $markLow i32) (param $markHigh i32)
     (param $writeBit i32) (param $validBit i32) (param $anyValid i32) (param $kept i32)
     (result i32)
     (local $done i32) (local $added i32)
     (local $lowRight i32) (local $highRight i32) (local $highLeft i32) (local $lowFrame v128) (local $highFrame v128)
     (local $validLows v128) (local $validHighs v128) (local $writeLows v128) (local $writeHighs v128)
-    (local $ownLows v128) (local $ownHighs v128)
+    (local $markLows v128) (local $markHighs v128) (local $validBits v128) (local $writeBits v128) (local $keptBits v128)
     (local $lows v128) (local $highs v128) (local $before v128) (local $entries v128)
     (local.set $validLows (i32x4.splat (local.get $validLow)))
     (local.set $validHighs (i32x4.splat (local.get $validHigh)))
     (local.set $writeLows (i32x4.splat (local.get $writeLow)))
     (local.set $writeHighs (i32x4.splat (local.get $writeHigh)))
-    (local.set $ownLows (i32x4.splat (local.get $ownLow)))
-    (local.set $ownHighs (i32x4.splat (local.get $ownHigh)))
+    (local.set $markLows (i32x4.splat (local.get $markLow)))
+    (local.set $markHighs (i32x4.splat (local.get $markHigh)))
+    (local.set $validBits (i32x4.splat (local.get $validBit)))
+    (local.set $writeBits (i32x4.splat (local.get $writeBit)))
+    (local.set $keptBits (i32x4.splat (local.get $kept)))
     ;; A frame is 20 bits from bit $shift of both words on: which part of it is in which word, and how far from its place.
     (if (i32.lt_u (local.get $shift) (i32.const 32))
       (then
@@ -91,12 +94,8 @@
         (br_if $out
           (v128.any_true
             (v128.or
-              (v128.or
-                (v128.andnot (local.get $validLows) (local.get $lows))
-                (v128.andnot (local.get $validHighs) (local.get $highs)))
-              (v128.and
-                (i32x4.eq (v128.and (local.get $lows) (local.get $ownLows)) (local.get $ownLows))
-                (i32x4.eq (v128.and (local.get $highs) (local.get $ownHighs)) (local.get $ownHighs))))))
+              (v128.xor (v128.and (local.get $lows) (local.get $markLows)) (local.get $validLows))
+              (v128.xor (v128.and (local.get $highs) (local.get $markHighs)) (local.get $validHighs)))))
         (local.set $entries
           (v128.or
             (i32x4.shl
@@ -107,15 +106,15 @@
                   (local.get $highFrame)))
               (i32.const 12))
             (v128.or
-              (i32x4.splat (local.get $validBit))
+              (local.get $validBits)
               (v128.and
-                (i32x4.splat (local.get $writeBit))
+                (local.get $writeBits)
                 (v128.and
                   (i32x4.eq (v128.and (local.get $lows) (local.get $writeLows)) (local.get $writeLows))
                   (i32x4.eq (v128.and (local.get $highs) (local.get $writeHighs)) (local.get $writeHighs)))))))
         (local.set $before (v128.load align=4 (local.get $at)))
         (if (v128.any_true
-              (v128.andnot (v128.xor (local.get $before) (local.get $entries)) (i32x4.splat (local.get $kept))))
+              (v128.andnot (v128.xor (local.get $before) (local.get $entries)) (local.get $keptBits)))
           (then
             (br_if $out (v128.any_true (v128.and (local.get $before) (i32x4.splat (local.get $anyValid)))))
             ;; One word at a time: the hardware may be looking.

@@ -19,8 +19,9 @@ import { mmPut } from '../mm/exit.ts'
 import { LAST_VPN } from '../mm/vma.ts'
 import { mmGetNotZero } from '../notifier/mmhead.ts'
 import { assert } from '../seam/error.ts'
+import { ERA_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
-import { type Era, eraOf } from './era.ts'
+import { ERAS, type Era, eraOf } from './era.ts'
 import { EVENTS } from './eventera.ts'
 import { type Mirror, mirrorIsLive, mirrorMm } from './mirror.ts'
 import { type Range, rangeBind, rangeCapacity, rangeIsRegistered, rangeMirror, rangeMm, rangeRelease } from './range.ts'
@@ -65,12 +66,15 @@ const PROTOCOLS: Readonly<Partial<Record<Era, Protocol>>> = {
   'unlocked-timeout': SEQUENCE,
 }
 
+/** The same by the number of the era, as the machine has it. */
+const BY_NUMBER: readonly (Protocol | undefined)[] = ERAS.map((era) => PROTOCOLS[era])
+
 /** Eras that this build has. */
 export const ERAS_THERE = Object.keys(PROTOCOLS) as Era[]
 
 /** The protocol of the machine's era. */
 export function protocolOf(task: Task): Protocol {
-  const protocol = PROTOCOLS[eraOf(task)]
+  const protocol = BY_NUMBER[task.words[ERA_AT] as number]
   assert(protocol !== undefined, 'a machine is booted for an era that is there')
   return protocol
 }
@@ -90,7 +94,7 @@ export function rangeRegister(
 ): number {
   assert(!rangeIsRegistered(task, range), 'a range is registered once at a time')
   if (pageShift !== PAGE_SHIFT && (eraOf(task) !== 'range-valid' || pageShift < PAGE_SHIFT)) return -EINVAL
-  const unit = 2 ** (pageShift - PAGE_SHIFT)
+  const unit = pageShift === PAGE_SHIFT ? 1 : 2 ** (pageShift - PAGE_SHIFT)
   if (!Number.isInteger(start / unit) || !Number.isInteger(pages / unit) || start < 0 || pages <= 0) return -EINVAL
   if (pages / unit > rangeCapacity(task, range) || start + pages - 1 > LAST_VPN) return -EINVAL
   const mm = mirrorMm(task, mirror)

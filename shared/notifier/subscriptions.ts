@@ -212,8 +212,13 @@ export function readBegin(task: Task, sub: Sub): number {
   const seq = atomicLoad(task, sub + SUB_SEQ)
   const busy = seq === atomicLoad(task, subs + SEQ)
   spinUnlock(task, subs + LOCK)
-  if (busy) waitUntil(task, subs + READERS, WAIT.invalidationEnd, subs, () => atomicLoad(task, subs + SEQ) !== seq)
+  if (busy) awaitEpochAfter(task, subs, seq)
   return seq
+}
+
+/** Sleeps until the epoch that `seq` is of is over. A function of its own: readBegin makes no closure when it need not wait. */
+function awaitEpochAfter(task: Task, subs: WordAt, seq: number): void {
+  waitUntil(task, subs + READERS, WAIT.invalidationEnd, subs, () => atomicLoad(task, subs + SEQ) !== seq)
 }
 
 /** True when what was read since readBegin returned `seq` must not be used. Caller holds the lock its callback takes. */
