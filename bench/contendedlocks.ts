@@ -28,6 +28,7 @@ export function contendedLocksBench({ seconds = 0.5 }: ContendedLocksOptions = {
         seconds,
         course: (batches) => ({ name: 'locks', lock, batches }),
         least: 4 * WARM_UP_SHARE,
+        warm: 20,
         timesPerUnit: 1,
       })
       const row = courseRow(name, run, LOCK_BATCH)

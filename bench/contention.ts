@@ -62,6 +62,7 @@ async function contend(machine: Machine, name: string, dropsPerS: number, second
       takers: DEVICES,
       course: () => ({ name: 'contention', devices: DEVICES, dropsPerS, seconds }),
       least: 1,
+      warm: 1,
       timesPerUnit: MOST_FAULTS_PER_S * seconds,
     },
     1,

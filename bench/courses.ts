@@ -1,6 +1,7 @@
 /**
- * Courses of a machine (shared/actor/bench/course.ts), run for as long as is wanted: a short one first, in which the workers compile
- * what they run, then another, which says how long one lasts, then the one that counts. A machine for measuring is not checked and makes no noise.
+ * Courses of a machine (shared/actor/bench/course.ts), run for as long as is wanted. Before the run that counts there are two: the
+ * workers have to compile what they run, and an operation takes three times as long until they have; and their difference says how long
+ * one lasts, without beginning and end. A machine for measuring is not checked and makes no noise.
  */
 import type { BenchProgram, Course } from '../shared/actor/bench/course.ts'
 import { Samples } from '../shared/actor/bench/samples.ts'
@@ -26,10 +27,17 @@ export interface CourseOptions {
   readonly takers?: number
   /** The course in that size. */
   course(size: number): Course
-  /** Size of the short run, and times that a taker keeps at most for each unit of size. */
+  /** Smallest size, and the size after which the workers have compiled what they run. */
   readonly least: number
+  readonly warm: number
+  /** Times that a taker keeps at most for each unit of size. */
   readonly timesPerUnit: number
 }
+
+/** Seconds from which on a row is worth the whole warm-up; a shorter one is to see that it runs. */
+const FULL_S = 0.4
+/** Two runs may take the same time by chance: no course is taken to be shorter than that. */
+const SHORTEST_S = 0.02
 
 /** A machine for measuring: hands it to `use`, and closes it. */
 export async function onMachine<T>(options: BootOptions, use: (machine: Machine) => Promise<T>): Promise<T> {
@@ -44,13 +52,18 @@ export async function onMachine<T>(options: BootOptions, use: (machine: Machine)
 /** Runs a course for about `seconds` of it. */
 export async function measureCourse(machine: Machine, options: CourseOptions): Promise<CourseRun> {
   const { least, seconds } = options
-  await runCourse(machine, options, least)
-  machine.reset()
-  const began = performance.now()
-  await runCourse(machine, options, least)
-  const each = (performance.now() - began) / 1000 / least
-  machine.reset()
+  const warm = Math.max(2 * least, Math.ceil(options.warm * Math.min(1, seconds / FULL_S)))
+  const cold = await timed(machine, options, least)
+  const each = Math.max((await timed(machine, options, warm)) - cold, SHORTEST_S) / (warm - least)
   return runCourse(machine, options, Math.max(least, Math.ceil(seconds / each)))
+}
+
+/** Seconds that a course of one size takes, with its beginning and its end. Leaves the machine as it was. */
+async function timed(machine: Machine, options: CourseOptions, size: number): Promise<number> {
+  const began = performance.now()
+  await runCourse(machine, options, size)
+  machine.reset()
+  return (performance.now() - began) / 1000
 }
 
 /** Runs a course of one size. Throws HmmError where it was not what it should be. */

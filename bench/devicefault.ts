@@ -35,6 +35,7 @@ export async function deviceFaultBench({ seconds = 0.5, era }: DeviceFaultOption
         seconds,
         course: (batches) => ({ name: 'fault', awake, batches }),
         least: WARM_UP_SHARE,
+        warm: 50,
         timesPerUnit: FAULT_BATCH,
       })
       if (run.stat('cancelledFaults') > 0 || run.stat('faults') < run.ns.length)

@@ -68,6 +68,7 @@ function rowsOf(boot: BootOptions, mode: Mode, seconds: number): Promise<BenchRe
         seconds,
         course: (batches) => ({ name: 'unmap', devices, running, batches }),
         least: WARM_UP_SHARE,
+        warm: 200,
         timesPerUnit: UNMAP_BATCH,
       })
       check(name, run, mode, devices, running)

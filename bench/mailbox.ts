@@ -35,6 +35,7 @@ export async function mailboxBench({ seconds = 0.5 }: MailboxOptions = {}): Prom
         seconds,
         course: (rounds) => ({ name: 'mailbox', parked, rounds }),
         least: 200,
+        warm: 5000,
         timesPerUnit: 1,
       })
       rows.push(courseRow(name, run))

@@ -41,7 +41,8 @@ export function deferFreeAll(task: Task, dead: readonly Dead[]): void {
   const [first] = dead
   if (first === undefined) return
   const grace = rcuStartGrace(task)
-  for (const [i, { kind, object }] of dead.entries()) {
+  for (let i = 0; i < dead.length; i++) {
+    const { kind, object } = dead[i] as Dead
     put(task, object + NEXT, dead[i + 1]?.object ?? 0)
     put(task, object + GRACE, grace)
     put(task, object + KIND, kind.id)

@@ -75,7 +75,7 @@ function shift(level: number): number {
 
 /** Pages that one entry of `level` spans. */
 export function entrySpan(level: number): number {
-  return 2 ** shift(level)
+  return 1 << shift(level)
 }
 
 function indexOf(vpn: number, level: number): number {

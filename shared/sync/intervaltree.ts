@@ -229,10 +229,10 @@ function merge(task: Task, less: IntervalNode, more: IntervalNode): IntervalNode
 
 function refresh(task: Task, node: IntervalNode): void {
   let max = getU32(task, node + LAST)
-  for (const side of [LEFT, RIGHT]) {
-    const child = get(task, node + side)
-    if (child !== 0) max = Math.max(max, getU32(task, child + MAX_LAST))
-  }
+  const left = get(task, node + LEFT)
+  const right = get(task, node + RIGHT)
+  if (left !== 0) max = Math.max(max, getU32(task, left + MAX_LAST))
+  if (right !== 0) max = Math.max(max, getU32(task, right + MAX_LAST))
   put(task, node + MAX_LAST, max)
 }
 

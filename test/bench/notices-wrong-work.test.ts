@@ -17,7 +17,7 @@ t.test('a device that still reaches an unmapped page', async (t) => {
 t.test('a partner that dies', async (t) => {
   const machine = await Machine.boot({ cpus: 2, notify: 'inline', bytes: 2 ** 21 })
   t.teardown(() => machine.close())
-  const options = { name: 'mailbox', seconds: 1, least: 1, timesPerUnit: 1 } as const
+  const options = { name: 'mailbox', seconds: 1, least: 1, warm: 1, timesPerUnit: 1 } as const
   const running = runCourse(machine, { ...options, course: (rounds) => ({ name: 'mailbox', parked: true, rounds }) }, 1_000_000)
   machine.killActor('cpu', 1)
   await t.rejects(running, { code: 'HMM_ERR_BENCH', message: /^mailbox: cpu 1 died/ })
