@@ -5,9 +5,11 @@
  *   floor/atomics-contended    both add to one word: what moving its line between two cores costs
  *   locks/contended/...        the lock; rwsem-read-write: the times of a reader beside a writer
  *
- * The two words must be equal for whoever has the lock, and in the end as many as there were writers.
+ * The two words must be equal for whoever has the lock, and in the end as many as there were writers. The cpus are kept on a core each,
+ * where the host can do that: left alone, a busy host puts both on one core, where they never meet.
  */
 import { CONTENDED, LOCK_BATCH, WARM_UP_SHARE } from '../shared/actor/bench/course.ts'
+import { usableCores } from '../src/cores.ts'
 import { courseRow, measureCourse, onMachine } from './courses.ts'
 import { type BenchResult, relativeTo } from './measure.ts'
 
@@ -18,7 +20,7 @@ export interface ContendedLocksOptions {
 
 /** Runs the benchmark. */
 export function contendedLocksBench({ seconds = 0.5 }: ContendedLocksOptions = {}): Promise<BenchResult[]> {
-  return onMachine({ cpus: 2, notify: 'inline', bytes: 2 ** 21 }, async (machine) => {
+  return onMachine({ cpus: 2, notify: 'inline', bytes: 2 ** 21, placing: usableCores().slice(0, 2) }, async (machine) => {
     const rows: BenchResult[] = []
     for (const lock of CONTENDED) {
       const name = lock === 'atomic' ? 'floor/atomics-contended' : `locks/contended/${lock}`

@@ -48,7 +48,7 @@ export function spinWhile(task: Task, kind: number, at: WordAt, value: number): 
   if (budget === undefined || !coreIsFree(task)) return false
   const most = budget.misses % TRIAL === TRIAL - 1 ? MOST_NS : budget.ns
   if (most >= LEAST_NS && answered(task, at, value, budget, most)) return true
-  budget.ns /= 2
+  budget.ns = budget.ns < LEAST_NS ? 0 : budget.ns / 2
   budget.misses++
   return false
 }
