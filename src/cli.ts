@@ -241,6 +241,19 @@ async function main(): Promise<number> {
       exit = await (await import('./cli/doctor.ts')).doctorVerb(flags)
     })
 
+  program
+    .command('report')
+    .description('one page of a result: to step through a race, and to show figures; opens without a network')
+    .argument('<file>', 'what --json of any verb wrote')
+    .requiredOption('--html <file>', 'where the page is written')
+    .addHelpText(
+      'after',
+      '\nA find is run again for its page, by the build that found it.\n\nExamples:\n  hmm explore --bug recheck-outside-lock --json run.json\n  hmm report run.json --html race.html',
+    )
+    .action(async (file: string, flags) => {
+      exit = await (await import('./cli/report.ts')).reportVerb(file, flags)
+    })
+
   for (const command of program.commands) command.exitOverride().configureOutput(program.configureOutput())
   try {
     await program.parseAsync()

@@ -174,6 +174,7 @@ export const replayDocument = z.object({
   same: z.boolean(),
   violation: violation.nullable(),
   table: z.string(),
+  token: z.string().optional(),
   state: z.array(z.string()),
   answers: z.array(z.object({ operation: z.string(), answer: z.string().nullable() })),
 })

@@ -4,10 +4,10 @@
  *
  * Runs of a stress load are added up too, if they are of the same load. Percentiles do not add up, and are left out.
  */
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { pctBound } from '../shared/sched/pct.ts'
 import { HmmError } from '../shared/seam/error.ts'
+import { parseFile } from './documentfile.ts'
 import { document, type ExploreDocument, exploreDocument, type StressDocument, stressDocument } from './documents.ts'
 import { InputError } from './scenario/error.ts'
 import { version } from './version.ts'
@@ -54,22 +54,6 @@ function read(part: string | object, place: number): Given<ExploreDocument | Str
   if (checked.success) return { file, document: checked.data }
   const [issue] = checked.error.issues
   throw new InputError(file, 0, `${issue?.path.join('.')}: ${issue?.message}`)
-}
-
-function parseFile(file: string): object {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new InputError(file, 0, `cannot be read: ${error instanceof Error ? error.message : error}`)
-  }
-  try {
-    const json: unknown = JSON.parse(text)
-    if (typeof json === 'object' && json !== null) return json
-  } catch {
-    throw new InputError(file, 0, 'is not JSON')
-  }
-  throw new InputError(file, 0, 'is JSON, but no document')
 }
 
 function mergeExplored(given: readonly Given<ExploreDocument>[]): Merged {

@@ -11,10 +11,11 @@ import { WAIT_NAMES } from '../shared/seam/park.ts'
 import { StepLog } from '../shared/seam/steplog.ts'
 import { describeActor } from '../shared/seam/trace.ts'
 import type { Violation } from '../shared/seam/violation.ts'
-import { replaySchedule, tell } from './explore/find.ts'
-import { hashOf, type Recording, readRecording } from './explore/recording.ts'
+import { replaySchedule, type Telling, telling } from './explore/find.ts'
+import { hashOf, type Recording, readRecording, toToken } from './explore/recording.ts'
 import { Runs } from './explore/runs.ts'
 import { type Prepared, prepareActors, prepareScenario, readScenario } from './explore/subjects.ts'
+import { interleaving } from './explore/table.ts'
 import { raceById } from './races/index.ts'
 import type { Race } from './races/race.ts'
 import { parseConcurrent } from './scenario/concurrent.ts'
@@ -36,6 +37,8 @@ export interface ReplayResult {
   readonly same: boolean
   readonly violation: Violation | null
   readonly table: string
+  /** The recording, to paste: without the text of a long scenario. */
+  readonly token: string
   /** Each actor at the end: what it does, and what it waits for. */
   readonly state: readonly string[]
   /** Answers of the operations, by label or line. */
@@ -44,6 +47,14 @@ export interface ReplayResult {
 
 /** Runs a replay file or token again. Throws HmmError when it cannot be the same run. */
 export async function replay(fileOrToken: string, options: ReplayOptions = {}): Promise<ReplayResult> {
+  return (await retell(fileOrToken, options)).result
+}
+
+/** As replay, with the steps of the run: for who tells them in another way than as a table. */
+export async function retell(
+  fileOrToken: string,
+  options: ReplayOptions = {},
+): Promise<{ readonly result: ReplayResult; readonly told: Telling }> {
   const recording = readRecording(fileOrToken)
   if (recording.version !== version())
     throw new HmmError(
@@ -65,14 +76,16 @@ export async function replay(fileOrToken: string, options: ReplayOptions = {}): 
     if (report.divergedAt !== null)
       throw new HmmError('HMM_ERR_INPUT', `this schedule does not fit its scenario: they part at step ${report.divergedAt}`)
     const { words } = runs.task
-    return {
+    const told = telling(runs, subject, report, log, options.until)
+    const result = {
       file: prepared.file,
       name: prepared.name,
       steps: report.scheduleSteps,
       trace: report.hash,
       same: report.hash === recording.trace && (report.violation?.oracle ?? null) === recording.oracle,
       violation: report.violation,
-      table: tell(runs, subject, report, log, options.until),
+      table: interleaving(told),
+      token: toToken(recording),
       state: runs.actorNames.map((_, id) => {
         const record = actorAt(words, id)
         const waits =
@@ -91,6 +104,7 @@ export async function replay(fileOrToken: string, options: ReplayOptions = {}): 
                 })),
             ),
     }
+    return { result, told }
   } finally {
     await runs.close()
   }

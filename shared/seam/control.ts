@@ -192,6 +192,12 @@ export class Baton {
     return status === w.NAPPING && (words[line + w.DEADLINE] as number) <= (words[this.header + w.NOW_US] as number)
   }
 
+  /** This actor has taken a lock, or is about to drop it: for the log. */
+  noteHold(held: number, lock: WordAt, taken: boolean): void {
+    const { words, header, id, log } = this
+    if (log !== null && words[header + w.PHASE_OF_RUN] === RUN_PHASE.schedule) log.noteHold(id, held, lock, taken)
+  }
+
   private parkOf(actor: number): WordAt {
     return this.parks + actor * this.parkStride
   }

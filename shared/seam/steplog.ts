@@ -3,13 +3,16 @@
  * buffer, in one of its own that all actors are handed, so that logging moves no record of the machine and a logged run takes
  * the same steps as an unlogged one. Written by whoever has the baton.
  *
- *   word   0        1          2 ...
- *        +--------+----------+-------------------------------------------------------------------+
- *        | COUNT  | OPEN     | entries x (ACTOR, KIND, AT, BEFORE, AFTER, OP, OP_A, OP_B, WHY, DONE) |
- *        +--------+----------+-------------------------------------------------------------------+
+ *   word   0        1      2        3 ...
+ *        +--------+------+--------+---------------------------------------------------+-----------------------------+
+ *        | COUNT  | OPEN | HOLDS  | entries x (ACTOR, KIND, AT, BEFORE, AFTER, OP, ...) | holds x (STEP, WHO, LOCK)     |
+ *        +--------+------+--------+---------------------------------------------------+-----------------------------+
  *
  *   WHY     where another actor moved before: why it no longer does. Its WAIT kind, or one of the values below.
  *   COUNT   accesses so far; when there are more than fit, the oldest are overwritten.
+ *   HOLDS   locks taken and dropped so far, as many as entries fit. STEP: accesses before it. WHO: ACTOR << 0 | TAKEN << 8 |
+ *           held entry (sync/held.ts) << 16. LOCK: its word. Noted where the book of held locks is kept, so a moment after
+ *           the access that took the lock, and a moment before the one that drops it.
  *   OPEN    1 while AFTER of the last entry is not known yet: it is what the word holds at the next point of anybody.
  */
 import type { WordAt, Words } from '../memory/words.ts'
@@ -17,8 +20,10 @@ import { actorAt, OP, OP_A, OP_B, OP_DONE, PHASE, PHASE_IDLE, PHASE_WAITING, WAI
 
 const COUNT = 0
 const OPEN = 1
-const FIRST = 2
+const HOLDS = 2
+const FIRST = 3
 const ENTRY_WORDS = 10
+const HOLD_WORDS = 3
 
 /** WHY: the same actor goes on; the one before could have gone on; it has finished. Otherwise -1 - its WAIT kind. */
 export const WHY_SAME = 0
@@ -44,6 +49,17 @@ export interface LoggedStep {
   readonly done: number
 }
 
+/** A lock was taken, or is about to be dropped. */
+export interface LoggedHold {
+  /** Accesses of the schedule before it. */
+  readonly after: number
+  readonly actor: number
+  readonly taken: boolean
+  /** Class and mode, as in the actor's record (sync/held.ts). */
+  readonly held: number
+  readonly lock: WordAt
+}
+
 /** The log in `buffer`: written by controlled actors, read when they have stopped. */
 export class StepLog {
   private readonly entries: Int32Array
@@ -51,12 +67,12 @@ export class StepLog {
 
   constructor(buffer: SharedArrayBuffer) {
     this.entries = new Int32Array(buffer)
-    this.capacity = Math.floor((this.entries.length - FIRST) / ENTRY_WORDS)
+    this.capacity = Math.floor((this.entries.length - FIRST) / (ENTRY_WORDS + HOLD_WORDS))
   }
 
   /** Bytes of a log with room for `steps` steps. */
   static bytes(steps: number): number {
-    return (FIRST + steps * ENTRY_WORDS) * 4
+    return (FIRST + steps * (ENTRY_WORDS + HOLD_WORDS)) * 4
   }
 
   /** Forgets everything. */
@@ -105,6 +121,28 @@ export class StepLog {
     return steps
   }
 
+  /** An actor has taken a lock, or drops it with one of its next accesses. */
+  noteHold(actor: number, held: number, lock: WordAt, taken: boolean): void {
+    const { entries } = this
+    const hold = this.holdSlot(entries[HOLDS] as number)
+    entries[hold] = entries[COUNT] as number
+    entries[hold + 1] = actor | (taken ? 1 << 8 : 0) | (held << 16)
+    entries[hold + 2] = lock
+    entries[HOLDS] = (entries[HOLDS] as number) + 1
+  }
+
+  /** Locks taken and dropped that are remembered, oldest first. */
+  holds(): LoggedHold[] {
+    const { entries, capacity } = this
+    const count = entries[HOLDS] as number
+    const holds: LoggedHold[] = []
+    for (let i = Math.max(0, count - capacity); i < count; i++) {
+      const [after = 0, who = 0, lock = 0] = entries.subarray(this.holdSlot(i), this.holdSlot(i) + HOLD_WORDS)
+      holds.push({ after, actor: who & 0xff, taken: (who & (1 << 8)) !== 0, held: who >>> 16, lock })
+    }
+    return holds
+  }
+
   private whyOf(words: Words, actor: number): number {
     const { entries } = this
     const count = entries[COUNT] as number
@@ -118,5 +156,9 @@ export class StepLog {
 
   private slot(index: number): number {
     return FIRST + (index % this.capacity) * ENTRY_WORDS
+  }
+
+  private holdSlot(index: number): number {
+    return FIRST + this.capacity * ENTRY_WORDS + (index % this.capacity) * HOLD_WORDS
   }
 }

@@ -21,6 +21,8 @@ export interface ControlPort {
   sleep(): void
   nap(ns: number): void
   spin(at: WordAt): void
+  /** A lock was taken, or is about to be dropped: for the log of steps. */
+  noteHold(held: number, lock: WordAt, taken: boolean): void
 }
 
 /** Kinds of wait there is room for (seam/park.ts). */

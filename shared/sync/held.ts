@@ -28,9 +28,11 @@ export function pushHeld(task: Task, cls: LockClass, lock: WordAt, shared = fals
   const { words, record } = task
   const depth = words[record + HELD_COUNT] as number
   assert(depth < HELD_MAX / 2, `an actor holds at most ${HELD_MAX / 2} locks`)
-  words[record + HELD + depth * 2] = cls.id | (shared ? HELD_SHARED : 0)
+  const held = cls.id | (shared ? HELD_SHARED : 0)
+  words[record + HELD + depth * 2] = held
   words[record + HELD + depth * 2 + 1] = lock
   words[record + HELD_COUNT] = depth + 1
+  task.baton?.noteHold(held, lock, true)
 }
 
 /** Forgets the youngest entry for `lock`. */
@@ -40,6 +42,7 @@ export function popHeld(task: Task, lock: WordAt): void {
   const depth = words[record + HELD_COUNT] as number
   for (let i = depth - 1; i >= 0; i--) {
     if (words[record + HELD + i * 2 + 1] !== lock) continue
+    task.baton?.noteHold(words[record + HELD + i * 2] as number, lock, false)
     words.copyWithin(record + HELD + i * 2, record + HELD + (i + 1) * 2, record + HELD + depth * 2)
     words[record + HELD_COUNT] = depth - 1
     return

@@ -1,5 +1,6 @@
 /** What `hmm explore` and `hmm merge` say of explorations, as people read it. */
 import type { ExploreDocument } from '../documents.ts'
+import { boundInWords, missedInWords } from '../explore/bound.ts'
 import type { ExploreProgress } from '../explore.ts'
 import { grouped } from './output.ts'
 
@@ -50,9 +51,5 @@ function cleanLines(result: ShownResult): string[] {
       : `no violation was found${cut}${early}`,
   ]
   if (result.bound === undefined) return lines
-  const missed = (1 - result.bound) ** result.schedules
-  return [
-    ...lines,
-    `a bug of this depth is found by one schedule with a probability of at least ${result.bound.toExponential(1)}: one that is there was missed with at most ${missed.toPrecision(3)}`,
-  ]
+  return [...lines, `${boundInWords(result.bound)}: ${missedInWords(result.bound, result.schedules)}`]
 }

@@ -42,22 +42,27 @@ export class Output {
       process.stdout.write(text)
       return
     }
-    const partial = `${this.json}.${process.pid}.partial`
-    try {
-      writeFileSync(partial, text)
-      renameSync(partial, this.json)
-    } catch (error) {
-      rmSync(partial, { force: true })
-      throw new HmmError(
-        'HMM_ERR_OUTPUT',
-        `the result could not be written to ${this.json}: ${error instanceof Error ? error.message : error}`,
-      )
-    }
+    writeWhole(this.json, text)
   }
 
   private endLive(): void {
     if (this.liveLine) process.stderr.write('\r\u001b[2K')
     this.liveLine = false
+  }
+}
+
+/** Writes a result to a file, which appears complete or not at all. */
+export function writeWhole(file: string, text: string): void {
+  const partial = `${file}.${process.pid}.partial`
+  try {
+    writeFileSync(partial, text)
+    renameSync(partial, file)
+  } catch (error) {
+    rmSync(partial, { force: true })
+    throw new HmmError(
+      'HMM_ERR_OUTPUT',
+      `the result could not be written to ${file}: ${error instanceof Error ? error.message : error}`,
+    )
   }
 }
 

@@ -9,7 +9,7 @@ import type { Segment } from '../../shared/sched/replay.ts'
 import type { Strategy } from '../../shared/sched/strategy.ts'
 import { PHASE_OF_RUN } from '../../shared/seam/batonword.ts'
 import { RUN_PHASE } from '../../shared/seam/control.ts'
-import { StepLog } from '../../shared/seam/steplog.ts'
+import { type LoggedHold, StepLog } from '../../shared/seam/steplog.ts'
 import { HALT_AT } from '../../shared/seam/superblock.ts'
 import { Task } from '../../shared/seam/task.ts'
 import type { Oracle, Violation } from '../../shared/seam/violation.ts'
@@ -21,7 +21,7 @@ import { hashOf, type Recording, toToken } from './recording.ts'
 import type { RunReport, Runs } from './runs.ts'
 import { shrink } from './shrink.ts'
 import type { Prepared } from './subjects.ts'
-import { interleaving } from './table.ts'
+import { interleaving, type TableInput } from './table.ts'
 
 /** A violation that was found, confirmed and shrunk. */
 export interface Find {
@@ -70,7 +70,7 @@ export async function confirm(runs: Runs, prepared: Prepared, found: RunReport, 
     preemptions: told.preemptions,
     steps: told.scheduleSteps,
     token: toToken(recording),
-    table: tell(runs, shrunk.subject, told, log),
+    table: interleaving(telling(runs, shrunk.subject, told, log)),
     found: {
       number: found.number,
       preemptions: found.preemptions,
@@ -97,8 +97,13 @@ export function replaySchedule(
 /** Steps of the fair part of a livelock that are told: one round of it, mostly. What comes then is the same again. */
 const TOLD_OF_LIVELOCK = 40
 
-/** The table of a logged run, up to step `until`: of a livelock, unless that is said, what leads to it and how it goes. */
-export function tell(runs: Runs, subject: Subject, report: RunReport, log: SharedArrayBuffer, until?: number): string {
+/** A logged run in a form that can be told: by the table (table.ts), or by the stage of the report page (scene.ts). */
+export type Telling = TableInput & {
+  readonly holds: readonly LoggedHold[]
+}
+
+/** A logged run up to step `until`: of a livelock, unless that is said, what leads to it and how it goes. */
+export function telling(runs: Runs, subject: Subject, report: RunReport, log: SharedArrayBuffer, until?: number): Telling {
   const { words, id } = runs.task
   // A teardown has freed what the names are about; how it was before is in the reel.
   const over = words[regionAt(words, 'scheduler') + PHASE_OF_RUN] !== RUN_PHASE.schedule
@@ -107,13 +112,15 @@ export function tell(runs: Runs, subject: Subject, report: RunReport, log: Share
   const told = report.limits.fairFrom + TOLD_OF_LIVELOCK
   const isLong = until === undefined && report.violation?.oracle === 'PROG' && report.scheduleSteps > told
   const last = isLong ? told : (until ?? Number.POSITIVE_INFINITY) // a teardown's steps come after the schedule's
-  return interleaving({
-    steps: new StepLog(log).steps().filter(({ step }) => step <= last),
+  const steps = new StepLog(log)
+  return {
+    steps: steps.steps().filter(({ step }) => step <= last),
+    holds: steps.holds().filter(({ after }) => after <= last),
     goesOnTo: isLong ? report.scheduleSteps : undefined,
     names: new Names(states, subject.kind === 'module'),
     actorNames: columnNames(runs, subject),
     violation: report.violation,
-  })
+  }
 }
 
 /** A copy of a machine to look around in, as if it had not been halted. */
