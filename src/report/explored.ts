@@ -17,7 +17,7 @@ export async function explorePage(document: ExploreDocument): Promise<PageModel>
   const { scenarios } = document
   const found = scenarios.filter(({ violation }) => violation !== undefined)
   const sections: Section[] = scenarios.length > 1 ? [scenarioTable(scenarios)] : []
-  for (const result of found.slice(0, MAX_STAGES)) sections.push(await findSection(result))
+  for (const result of found.slice(0, MAX_STAGES)) sections.push(await findSection(result, scenarios.length > 1))
   const unfinished = document.shards.unfinished.length > 0 || scenarios.some((one) => one.interrupted || one.cut_off > 0)
   const only = scenarios.length === 1 ? scenarios[0] : undefined
   return {
@@ -61,14 +61,15 @@ export async function replayPage(document: ReplayDocument): Promise<PageModel> {
   }
 }
 
-async function findSection(result: Explored): Promise<Section> {
+/** `noted`: the page tells of several finds, so each says what it is. */
+async function findSection(result: Explored, noted: boolean): Promise<Section> {
   const violation = result.violation as NonNullable<Explored['violation']>
   const { token, replay_file, table, oracle, message } = violation
   return stageOf(`The interleaving that shows it: ${result.name}`, {
     sources: replay_file === undefined ? [token] : [token, replay_file],
     file: result.file,
     table,
-    note: `${oracleInWords(oracle)}: ${message}`,
+    note: noted ? `${oracleInWords(oracle)}: ${message}` : '',
   })
 }
 

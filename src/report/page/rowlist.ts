@@ -6,7 +6,7 @@ import { element } from './element.ts'
 import type { SceneView } from './scene.ts'
 
 /** As in style.css: --row-height. */
-const ROW_HEIGHT = 40
+const ROW_HEIGHT = 50
 /** Rows beyond the edges, so that a scroll does not show blanks. */
 const MARGIN = 12
 /** Rows kept in sight before and after the current one. */
