@@ -92,6 +92,10 @@ async function main(): Promise<number> {
       'pages of system memory, at most: with fewer than the load needs, faults reclaim',
       whole('the number of pages', 12, 2 ** 20),
     )
+    .option(
+      '--phases',
+      'measure the phases of fault services, and how long locks are waited for and held: slower (docs/report.md)',
+    )
     .option('--no-checks', 'without held locks, lock order, object lifetime and access oracles: faster')
     .addOption(eraOption())
     .addOption(notifyOption())

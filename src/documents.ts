@@ -25,6 +25,28 @@ const violation = z.object({
 
 const latency = z.object({ count: natural, p50_ns: natural, p90_ns: natural, p99_ns: natural, p999_ns: natural, max_ns: natural })
 
+const sample = z.object({
+  seconds: z.number().nonnegative(),
+  operations: natural,
+  faults: natural,
+  retries: natural,
+  invalidations: natural,
+})
+
+const locks = z.object({
+  order: z.array(z.object({ held: z.string(), taken: z.string() })),
+  times: z.array(
+    z.object({
+      name: z.string(),
+      taken: natural,
+      wait_ns: natural,
+      wait_max_ns: natural,
+      hold_ns: natural,
+      hold_max_ns: natural,
+    }),
+  ),
+})
+
 export const runDocument = z.object({
   ...frame,
   verb: z.literal('run'),
@@ -110,6 +132,9 @@ export const stressDocument = z.object({
   jobs_failed: natural,
   close_calls: z.record(z.string(), natural),
   latency: z.record(z.string(), latency),
+  retry_causes: z.record(z.string(), natural).optional(),
+  samples: z.array(sample).optional(),
+  locks: locks.optional(),
   violations: z.array(violation),
   aftermath: z.object({ scenario: z.string(), device: natural }).optional(),
   interrupted: z.boolean(),

@@ -73,6 +73,8 @@ export interface BootOptions {
   readonly control?: { readonly words: number }
   /** It will be given the accesses of a trace. Default false. */
   readonly feed?: boolean
+  /** Measure the phases of fault services, and how long locks are waited for and held. Default false. Needs `checked`. */
+  readonly timed?: boolean
   /** Keep all actors on this core, where the host can do that: an exploration moves one of them at a time. Default: anywhere. */
   readonly core?: number
   /** Keep each actor on a core: actor i on `placing[i]`, and again from the first when there are more. Default: anywhere. */
@@ -177,6 +179,7 @@ export class Machine {
       cores: options.cores ?? availableParallelism(),
       ...(options.control === undefined ? {} : { control: options.control }),
       ...(options.feed === undefined ? {} : { feed: options.feed }),
+      ...(options.timed === undefined ? {} : { timed: options.timed }),
     }
     const { task } = layMachine(config, hostNowNs)
     const memory = task.memory as SharedMemory

@@ -147,7 +147,9 @@ function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
   const sum = (of: (one: StressDocument) => number) => documents.reduce((total, one) => total + of(one), 0)
   const oracles = [...new Set(documents.flatMap(({ close_calls }) => Object.keys(close_calls)))]
   const ok = documents.every((one) => one.ok)
-  const { aftermath: _aftermath, ...rest } = first
+  // Percentiles and times of locks do not add up; samples of several runs have no time in common.
+  const { aftermath: _aftermath, samples: _samples, locks: _locks, ...rest } = first
+  const causes = [...new Set(documents.flatMap(({ retry_causes = {} }) => Object.keys(retry_causes)))]
   const after = documents.find(({ aftermath }) => aftermath !== undefined)?.aftermath
   return {
     document: document('stress', ok, {
@@ -179,6 +181,7 @@ function mergeStressed(given: readonly Given<StressDocument>[]): Merged {
       jobs_failed: sum((one) => one.jobs_failed),
       close_calls: Object.fromEntries(oracles.map((oracle) => [oracle, sum(({ close_calls }) => close_calls[oracle] ?? 0)])),
       latency: {},
+      retry_causes: Object.fromEntries(causes.map((cause) => [cause, sum(({ retry_causes }) => retry_causes?.[cause] ?? 0)])),
       violations: documents.flatMap(({ violations }) => violations),
       ...(after === undefined ? {} : { aftermath: after }),
       interrupted: documents.some(({ interrupted }) => interrupted),

@@ -14,7 +14,6 @@ import { auditSums } from '../shared/check/sum.ts'
 import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import { quietStore } from '../shared/seam/atomics.ts'
 import { HmmError } from '../shared/seam/error.ts'
-import { HISTOGRAM_NAMES, readHistogram, readStat, type StatName } from '../shared/seam/stats.ts'
 import { WIND_DOWN_AT } from '../shared/seam/superblock.ts'
 import type { Violation } from '../shared/seam/violation.ts'
 import { type Aftermath, aftermath } from './aftermath.ts'
@@ -22,6 +21,16 @@ import { driverUrl, policyTakers, policyUrl } from './drivers.ts'
 import { RunFailure } from './failure.ts'
 import { Machine } from './machine.ts'
 import { raceById } from './races/index.ts'
+import {
+  type Latency,
+  locksOf,
+  progress,
+  type StressLocks,
+  type StressProgress,
+  type StressSample,
+  sampleOf,
+  totals,
+} from './stressfigures.ts'
 import { openTrace, TraceFeeder, type TraceOptions, type TraceResult } from './trace/feeder.ts'
 import type { TraceFile } from './trace/file.ts'
 
@@ -62,25 +71,8 @@ export interface StressOptions {
   readonly systemPages?: number
   /** A known race to put in: its driver in the place of its family, or its edit of the core. */
   readonly bug?: string
-}
-
-export interface StressProgress {
-  readonly seconds: number
-  readonly operations: number
-  readonly faults: number
-  readonly retries: number
-  readonly invalidations: number
-  /** Any other count, as it stands. */
-  readonly stat: (name: StatName) => number
-}
-
-export interface Latency {
-  readonly count: number
-  readonly p50_ns: number
-  readonly p90_ns: number
-  readonly p99_ns: number
-  readonly p999_ns: number
-  readonly max_ns: number
+  /** Measure the phases of fault services, and how long locks are waited for and held: slower. Needs checks. Default false. */
+  readonly phases?: boolean
 }
 
 /** What `hmm stress --json` prints, apart from the frame that every document has. */
@@ -133,6 +125,11 @@ export interface StressResult {
   readonly jobs_failed: number
   readonly close_calls: Readonly<Record<string, number>>
   readonly latency: Readonly<Record<string, Latency>>
+  /** Retries by the operation whose invalidation caused them. */
+  readonly retry_causes: Readonly<Record<string, number>>
+  /** What was done until then, about once a second. */
+  readonly samples: readonly StressSample[]
+  readonly locks: StressLocks
   readonly violations: readonly Violation[]
   /** The last operations on the page of the first find, as a scenario for explore; its device 0 is `device` of the load. */
   readonly aftermath?: Aftermath
@@ -153,6 +150,8 @@ interface Load {
 
 /** Runs a stress load and audits it. Throws HmmError for bad options and bad traces, RunFailure when the run itself failed. */
 export async function stress(options: StressOptions = {}): Promise<StressResult> {
+  if (options.phases === true && options.checked === false)
+    throw new HmmError('HMM_ERR_USAGE', 'phases are told by the book of held locks: measure them with checks')
   const load = await loadOf(options)
   try {
     return await onMachine(load, options)
@@ -189,6 +188,7 @@ async function onMachine(load: Load, options: StressOptions): Promise<StressResu
     swapPages: Math.max(workload?.swapPages ?? 0, reclaimers > 0 || options.systemPages !== undefined ? RECLAIM_SWAP_PAGES : 0),
     ...(options.bytes === undefined ? {} : { bytes: options.bytes }),
     ...(load.trace === undefined ? {} : { feed: true }),
+    timed: options.phases === true,
   })
   try {
     return await run(machine, load, devices, options)
@@ -226,13 +226,16 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
   let ran = 0
   let reported = 0
   let interrupted = false
+  const samples: StressSample[] = []
   const shape = { cpus: config.cpus, devices: config.devices, reclaimers: config.reclaimers ?? 0 }
   const feeding = feeder?.run()
   const outcome = await machine.run({ kind: 'stress', profile, shape }, () => {
     const elapsed = (performance.now() - began) / 1000
     if (elapsed - reported >= 1) {
       reported = elapsed
-      options.onProgress?.(progress(machine, elapsed))
+      const now = progress(machine, elapsed)
+      samples.push(sampleOf(now))
+      options.onProgress?.(now)
     }
     const done = feeder?.finishedAt ?? null
     if (ran === 0 && (done !== null || elapsed >= seconds || options.signal?.aborted === true)) {
@@ -274,6 +277,8 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
     device_memory: options.deviceMemory ?? workload?.devicePages ?? 0,
     policy: options.policy ?? '',
     ...totals(machine),
+    samples,
+    locks: locksOf(machine),
     violations,
     ...(after === null ? {} : { aftermath: after }),
     interrupted,
@@ -289,58 +294,4 @@ function settingsOf({ deviceMemory, policy, copyFailures }: StressOptions, workl
     copyFailures === undefined || copyFailures === 0 ? '' : ` copy-failures=${copyFailures}`,
   ]
   return settings.join('')
-}
-
-function progress(machine: Machine, seconds: number): StressProgress {
-  const stat = statReader(machine)
-  return {
-    seconds,
-    operations: stat('operations'),
-    faults: stat('faults'),
-    retries: stat('retries'),
-    invalidations: stat('invalidations'),
-    stat,
-  }
-}
-
-function totals(machine: Machine) {
-  const stat = statReader(machine)
-  const latency: Record<string, Latency> = {}
-  for (const name of HISTOGRAM_NAMES) {
-    const { count, ns } = readHistogram(machine.task.words, machine.actorNames.length, name, [0.5, 0.9, 0.99, 0.999, 1])
-    if (count === 0) continue
-    const [p50_ns = 0, p90_ns = 0, p99_ns = 0, p999_ns = 0, max_ns = 0] = ns
-    latency[name] = { count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns }
-  }
-  return {
-    operations: stat('operations'),
-    faults: stat('faults'),
-    retries: stat('retries'),
-    retries_by_others: stat('retriesByOthers'),
-    longest_retry_chain: stat('longestRetryChain'),
-    invalidations: stat('invalidations'),
-    migrations: stat('migrations'),
-    prefetched: stat('prefetched'),
-    evictions: stat('evictions'),
-    throttled: stat('throttled'),
-    pinned: stat('pinned'),
-    exclusives: stat('exclusives'),
-    failed_copies: stat('failedCopies'),
-    second_passes: stat('secondPasses'),
-    overlapped_passes: stat('overlappedPasses'),
-    mirror_directories: stat('mirrorDirectories'),
-    put_out: stat('putOut'),
-    moved: stat('moved'),
-    reaps: stat('reaps'),
-    reaps_refused: stat('reapsRefused'),
-    direct_reclaims: stat('directReclaims'),
-    jobs: stat('jobs'),
-    jobs_failed: stat('jobsFailed'),
-    close_calls: { PG: stat('savedByRetry') + stat('savedByShootdown') },
-    latency,
-  }
-}
-
-function statReader(machine: Machine): (name: StatName) => number {
-  return (name) => readStat(machine.task.words, machine.actorNames.length, name)
 }

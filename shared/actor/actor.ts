@@ -17,6 +17,7 @@ import { checkSecrecy } from '../check/secrecy.ts'
 import { runEngine } from '../device/command.ts'
 import { serveDevice } from '../device/service.ts'
 import { reapDeferred } from '../frame/deferred.ts'
+import { regionWords } from '../memory/regions.ts'
 import { serveSlot } from '../notifier/dispatch.ts'
 import { runCallbacks } from '../notifier/invalidate.ts'
 import { ACTOR_KIND, type ActorKind, INDEX, KIND, PHASE, PHASE_DONE, PHASE_RUNNING } from '../seam/actors.ts'
@@ -28,6 +29,7 @@ import { AWAKE_AT, NOISE_AT } from '../seam/superblock.ts'
 import { GATE_NOISE, type Task } from '../seam/task.ts'
 import { describeActor } from '../seam/trace.ts'
 import { type Violation, ViolationSignal } from '../seam/violation.ts'
+import { LockTimes } from '../sync/locktimes.ts'
 import type { BenchProgram } from './bench/course.ts'
 import { prepareCourse, runCourse } from './bench/run.ts'
 import { explorePart } from './exploration.ts'
@@ -70,6 +72,7 @@ export function runActor(task: Task, program: Program, foreign: ForeignFunctions
   const { words, record } = task
   task.halting = false
   task.gate = (words[NOISE_AT] as number) > 0 ? GATE_NOISE : 0
+  task.lockClock = regionWords(words, 'lockTimes') === 0 ? null : new LockTimes(task)
   words[record + PHASE] = PHASE_RUNNING
   quietAdd(task, AWAKE_AT, 1)
   try {

@@ -50,6 +50,7 @@ import {
 import { Task } from '../seam/task.ts'
 import { createTraces, DEEP_TRACE, SHALLOW_TRACE, traceWords } from '../seam/trace.ts'
 import { LOCK_GRAPH_WORDS } from '../sync/held.ts'
+import { LOCK_TIME_WORDS } from '../sync/locktimes.ts'
 import { createFeed, feedWords } from './feed.ts'
 import { STAGE_WORDS } from './stage.ts'
 
@@ -90,6 +91,8 @@ export interface MachineConfig {
   readonly control?: { readonly words: number }
   /** It is given the accesses of a trace (feed.ts). Default: not. */
   readonly feed?: boolean
+  /** Phases of fault services and times of locks are measured (seam/phases.ts, sync/locktimes.ts). Default: not. Needs `checked`. */
+  readonly timed?: boolean
 }
 
 export const MAX_CPUS = 16
@@ -241,6 +244,7 @@ function planRegions(config: MachineConfig, actors: number): { sizes: RegionSize
     locks: LOCK_GRAPH_WORDS,
     scheduler: config.control === undefined ? 0 : schedulerWords(actors),
     stats: actors * COUNTER_WORDS,
+    lockTimes: config.timed === true && config.checked ? actors * LOCK_TIME_WORDS : 0,
     histograms: large ? actors * HISTOGRAM_WORDS : 0,
     gathers: actors * GATHER_WORDS,
     tlbs: actors * TLB_WORDS,

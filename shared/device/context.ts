@@ -41,8 +41,10 @@ import { type NotifierRange, rangeBlockable, rangeEvent, rangeLast, rangeOwner, 
 import { atomicAdd, atomicCas, atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { logLine } from '../seam/log.ts'
 import { WAIT } from '../seam/park.ts'
+import { phaseBegins, phaseEnds } from '../seam/phases.ts'
 import { put } from '../seam/plain.ts'
 import { PROBE, probe } from '../seam/probe.ts'
+import { HISTOGRAM } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { ringPublish, ringReserve } from '../sync/ring.ts'
@@ -243,7 +245,9 @@ export class DeviceContext extends RangeContext {
 
   /** Takes the mirror's update lock. May sleep. */
   lock(mirror: Mirror): void {
+    const since = phaseBegins(this.task)
     mirrorLock(this.task, mirror)
+    phaseEnds(this.task, HISTOGRAM.driverLock, since)
   }
 
   tryLock(mirror: Mirror): boolean {
@@ -289,7 +293,9 @@ export class DeviceContext extends RangeContext {
 
   /** Takes mmap_sem of the mirror's address space for reading. Not with the update lock held. */
   mmapReadLock(mirror: Mirror): void {
+    const since = phaseBegins(this.task)
     downRead(this.task, mmapSem(mirrorMm(this.task, mirror)), MMAP_SEM)
+    phaseEnds(this.task, HISTOGRAM.mmapSem, since)
   }
 
   mmapReadUnlock(mirror: Mirror): void {

@@ -2,10 +2,12 @@
  * The fault buffer: how an engine says that it found no translation, and how it hears that it should try again.
  *
  *   entry, 8 words
- *   word   0          1     2        3         4         5 .. 7
- *        +----------+-----+--------+---------+---------+----------+
- *        | INSTANCE | VPN | ACCESS | STAMP   | CONTEXT | pad      |
- *        +----------+-----+--------+---------+---------+----------+
+ *   word   0          1     2        3         4         5        6, 7
+ *        +----------+-----+--------+---------+---------+--------+------+
+ *        | INSTANCE | VPN | ACCESS | STAMP   | CONTEXT | RAISED | pad  |
+ *        +----------+-----+--------+---------+---------+--------+------+
+ *
+ *   RAISED   when, in us of the clock that all threads have, the lower 32 bits; where phases are measured.
  *
  *     engine                                   service
  *     notes REPLAY = r
@@ -21,8 +23,10 @@
 
 import type { WordAt } from '../memory/words.ts'
 import { atomicAdd, atomicLoad } from '../seam/atomics.ts'
+import { sharedNowUs } from '../seam/clock.ts'
 import { park, WAIT, wake } from '../seam/park.ts'
 import { get, put } from '../seam/plain.ts'
+import { HISTOGRAM, recordLatency } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { ringPublish, ringReserve } from '../sync/ring.ts'
 import { runCopies } from './copyqueue.ts'
@@ -36,6 +40,7 @@ const VPN = 1
 const ACCESS = 2
 const STAMP = 3
 const CONTEXT = 4
+const RAISED = 5
 
 /** The replay word as it is now: note it before raising, wait for it to change. Engine only. */
 export function noteReplay(task: Task, device: number): number {
@@ -54,6 +59,7 @@ export function raiseFault(task: Task, device: number, instance: number, vpn: nu
   put(task, slot + ACCESS, access)
   put(task, slot + STAMP, stamp)
   put(task, slot + CONTEXT, context)
+  if (task.lockClock !== null) put(task, slot + RAISED, Math.floor(sharedNowUs()) | 0)
   ringPublish(task, ring)
 }
 
@@ -63,6 +69,13 @@ export function awaitReplay(task: Task, device: number, noted: number): void {
     runCopies(task, device)
     park(task, WAIT.replay, replayAt(task, device))
   }
+}
+
+/** Says that the service takes a fault up now: its time in the buffer is over. */
+export function faultTaken(task: Task, entry: WordAt): void {
+  if (task.lockClock === null) return
+  const us = (Math.floor(sharedNowUs()) | 0) - get(task, entry + RAISED)
+  recordLatency(task, HISTOGRAM.queue, (us >>> 0) * 1000)
 }
 
 export function faultInstance(task: Task, entry: WordAt): number {

@@ -30,9 +30,10 @@ import {
 import { rangeFault, rangeSnapshot } from '../hmm/rangefault.ts'
 import { rangeFaultUnlocked } from '../hmm/unlocked.ts'
 import type { GupRange } from '../mm/guprange.ts'
-import { subLastOrigin } from '../notifier/subscriptions.ts'
+import { subLastCause, subLastOrigin } from '../notifier/subscriptions.ts'
+import { phaseBegins, phaseEnds } from '../seam/phases.ts'
 import { get } from '../seam/plain.ts'
-import { countStat, maxStat, STAT } from '../seam/stats.ts'
+import { countRetryCause, countStat, HISTOGRAM, maxStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { DmaContext } from './dmacontext.ts'
 import { HmmRanges } from './hmmranges.ts'
@@ -110,11 +111,17 @@ export class RangeContext {
 
   /** Begins a fill; false when the mirror is dead: give up. Not with the update lock held. */
   rangeWait(range: Range): boolean {
-    return rangeWait(this.task, range)
+    const since = phaseBegins(this.task)
+    const alive = rangeWait(this.task, range)
+    phaseEnds(this.task, HISTOGRAM.readBegin, since)
+    return alive
   }
 
   rangeFault(range: Range): number {
-    return rangeFault(this.task, range)
+    const since = phaseBegins(this.task)
+    const filled = rangeFault(this.task, range)
+    phaseEnds(this.task, HISTOGRAM.walk, since)
+    return filled
   }
 
   /**
@@ -133,7 +140,9 @@ export class RangeContext {
 
   /** May the entries be installed? Update lock held; install before dropping it. Counts a retry when not. */
   rangeValid(range: Range): boolean {
+    const since = phaseBegins(this.task)
     const valid = rangeValid(this.task, range)
+    phaseEnds(this.task, HISTOGRAM.check, since)
     if (!valid) countStat(this.task, STAT.savedByRetry)
     return valid
   }
@@ -144,7 +153,10 @@ export class RangeContext {
 
   /** Sequence for code that works without ranges; not with the update lock held. */
   readBegin(mirror: Mirror): number {
-    return protocolOf(this.task).readBegin(this.task, mirror)
+    const since = phaseBegins(this.task)
+    const seq = protocolOf(this.task).readBegin(this.task, mirror)
+    phaseEnds(this.task, HISTOGRAM.readBegin, since)
+    return seq
   }
 
   /** True: what was read since readBegin must not be used. With the update lock held. */
@@ -160,6 +172,7 @@ export class RangeContext {
     const { task } = this
     countStat(task, STAT.retries)
     if (subLastOrigin(task, mirrorSub(mirror)) !== task.id) countStat(task, STAT.retriesByOthers)
+    countRetryCause(task, subLastCause(task, mirrorSub(mirror)))
     maxStat(task, STAT.longestRetryChain, chain)
   }
 
@@ -171,7 +184,10 @@ export class RangeContext {
    * (some are installed then).
    */
   install(range: Range, pages = rangePages(this.task, range)): number {
-    return installRange(this.task, range, pages, false)
+    const since = phaseBegins(this.task)
+    const installed = installRange(this.task, range, pages, false)
+    phaseEnds(this.task, HISTOGRAM.install, since)
+    return installed
   }
 
   /** As install, of the whole range, those pages only that are in the device's own memory. */

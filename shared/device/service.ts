@@ -23,7 +23,7 @@ import { beginOp, endOp, OPERATION } from '../seam/trace.ts'
 import { type Ring, ringConsume, ringCount, ringPeek, ringPeekAt, ringSleepingAt } from '../sync/ring.ts'
 import { putMirror } from './attach.ts'
 import { setContextStatus } from './contexts.ts'
-import { faultAccess, faultContext, faultInstance, faultStamp, faultVpn, replayFaults } from './faultbuffer.ts'
+import { faultAccess, faultContext, faultInstance, faultStamp, faultTaken, faultVpn, replayFaults } from './faultbuffer.ts'
 import { keepMs } from './keeper.ts'
 import { deviceService, faultRing, getInstance, instanceMirror, MAX_INSTANCES, workRing } from './record.ts'
 import { boundDriver } from './registry.ts'
@@ -100,6 +100,7 @@ function takeBatch(task: Task, device: number): FaultGroup[] {
   const groups: FaultGroup[] = []
   for (let i = 0; i < count; i++) {
     const entry = ringPeekAt(task, ring, i)
+    faultTaken(task, entry)
     const instance = faultInstance(task, entry)
     const vpn = faultVpn(task, entry)
     const waiter = { context: faultContext(task, entry), access: faultAccess(task, entry) }

@@ -34,10 +34,11 @@ import { ENTRIES, entryAt, hugeWord, LEAF_LEVEL, lockSpot, NO_TABLE, type Table,
 import { isDevicePrivate, pteFrame, ptePresent, pteWritable } from '../mm/pte.ts'
 import { findVma, NO_VMA, VM_DEVICE_MEMORY, VM_READ, VM_WRITE, type Vma, vmaFlags, vmaLast, vmaStart } from '../mm/vma.ts'
 import { type Mm, mmapSem, mmGetNotZero } from '../notifier/mmhead.ts'
+import { actorAt, OP } from '../seam/actors.ts'
 import { atomicLoad } from '../seam/atomics.ts'
 import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
-import { countStat, maxStat, STAT } from '../seam/stats.ts'
+import { countRetryCause, countStat, maxStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
@@ -168,6 +169,7 @@ function untilServed(
 function countBackoff(task: Task, origin: number, chain: number): void {
   countStat(task, STAT.retries)
   if (origin !== task.id) countStat(task, STAT.retriesByOthers)
+  if (origin >= 0) countRetryCause(task, task.words[actorAt(task.words, origin) + OP] as number)
   countStat(task, STAT.savedByRetry)
   maxStat(task, STAT.longestRetryChain, chain)
 }

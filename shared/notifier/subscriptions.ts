@@ -11,11 +11,12 @@
  *         5  queue      readers and removers (3 words)       10  NEXT      deferred list
  *                                                            11  IN_TREE   1 while the node is in the tree
  *                                                            12  ORIGIN    actor + 1 whose invalidation set SEQ last
+ *                                                            13  CAUSE     the operation it was in then (seam/trace.ts)
  *
  *   LOCK     guards ROOT, ACTIVE, DEFERRED, SEQ (writes), NEXT, IN_TREE. The tree changes only with LOCK held *and* SEQ even,
  *            so it may be walked without LOCK while SEQ is odd.
  *   SEQ      of the mm: even = tree may change; odd = an epoch. Written under LOCK, read without it by sleepers. Atomic.
- *   ORIGIN   guarded by the driver's lock, as SEQ of a subscription; for statistics.
+ *   ORIGIN, CAUSE  guarded by the driver's lock, as SEQ of a subscription; for statistics.
  *   SEQ      of a subscription: written by its callback with the driver's lock held, and by insert under LOCK. Atomic.
  *
  *   IDLE     ACTIVE = 0, SEQ even   nobody invalidates
@@ -40,7 +41,7 @@
  */
 import { EINVAL, EOVERFLOW } from '../memory/errno.ts'
 import type { WordAt } from '../memory/words.ts'
-import { ORIGIN } from '../seam/actors.ts'
+import { actorAt, OP, ORIGIN } from '../seam/actors.ts'
 import { atomicLoad, atomicStore } from '../seam/atomics.ts'
 import { assert } from '../seam/error.ts'
 import { WAIT } from '../seam/park.ts'
@@ -72,6 +73,7 @@ const SUB_COOKIE = 9
 const SUB_NEXT = 10
 const SUB_IN_TREE = 11
 const SUB_ORIGIN = 12
+const SUB_CAUSE = 13
 
 const FIRST_SEQ = 2
 
@@ -236,7 +238,9 @@ export function checkRetry(task: Task, sub: Sub, seq: number): boolean {
 /** Stores the epoch in the subscription. First thing a callback does, with its driver's lock held, whatever it does next. */
 export function setSeq(task: Task, sub: Sub, seq: number): void {
   assert(isInvalidating(seq), 'the sequence a callback stores is odd')
-  put(task, sub + SUB_ORIGIN, (task.words[task.record + ORIGIN] as number) + 1)
+  const origin = task.words[task.record + ORIGIN] as number
+  put(task, sub + SUB_ORIGIN, origin + 1)
+  put(task, sub + SUB_CAUSE, task.words[actorAt(task.words, origin) + OP] as number)
   atomicStore(task, sub + SUB_SEQ, seq)
 }
 
@@ -248,6 +252,11 @@ export function subSeq(task: Task, sub: Sub): number {
 /** Actor whose invalidation hit the subscription last, -1 if none did. For statistics, under the lock its callback takes. */
 export function subLastOrigin(task: Task, sub: Sub): number {
   return get(task, sub + SUB_ORIGIN) - 1
+}
+
+/** The operation (seam/trace.ts) whose invalidation hit the subscription last. As subLastOrigin. */
+export function subLastCause(task: Task, sub: Sub): number {
+  return get(task, sub + SUB_CAUSE)
 }
 
 /** First half of an invalidation. Returns the first subscription met, or 0; then `currentSeq` is the epoch's, odd. */

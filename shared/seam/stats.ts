@@ -72,11 +72,36 @@ export type StatName = keyof typeof STAT
 export const STAT_NAMES = Object.keys(STAT) as StatName[]
 const MAXIMA: ReadonlySet<StatName> = new Set<StatName>(['longestRetryChain'])
 
-export const HISTOGRAM = { deviceFault: 0, invalidation: 1, cpuFault: 2 } as const
+export const HISTOGRAM = {
+  deviceFault: 0,
+  invalidation: 1,
+  cpuFault: 2,
+  /** Parts of a fault's service, where they are measured (seam/phases.ts). */
+  queue: 3,
+  readBegin: 4,
+  mmapSem: 5,
+  walk: 6,
+  driverLock: 7,
+  check: 8,
+  install: 9,
+} as const
 export type HistogramName = keyof typeof HISTOGRAM
 export const HISTOGRAM_NAMES = Object.keys(HISTOGRAM) as HistogramName[]
 
-export const COUNTER_WORDS = 64
+/** Parts of a fault's service, in the order in which it goes through them. */
+export const PHASES = [
+  'queue',
+  'readBegin',
+  'mmapSem',
+  'walk',
+  'driverLock',
+  'check',
+  'install',
+] as const satisfies HistogramName[]
+
+/** Counters of retries by the operation that caused them (seam/trace.ts numbers them), behind the others. */
+const RETRIES_BY_OPERATION = 40
+export const COUNTER_WORDS = 80
 const BUCKETS = 512
 const SUB_BITS = 4
 export const HISTOGRAM_WORDS = HISTOGRAM_NAMES.length * BUCKETS
@@ -95,6 +120,19 @@ export function ownStat(task: Task, stat: number): number {
 export function maxStat(task: Task, stat: number, value: number): void {
   const at = regionAt(task.words, 'stats') + task.id * COUNTER_WORDS + stat
   if (value > (task.words[at] as number)) task.words[at] = value
+}
+
+/** Counts a retry whose cause is an operation of that number. */
+export function countRetryCause(task: Task, op: number): void {
+  countStat(task, RETRIES_BY_OPERATION + op)
+}
+
+/** Retries over all actors that an operation of that number caused. */
+export function readRetryCause(words: Words, actors: number, op: number): number {
+  let total = 0
+  for (let id = 0; id < actors; id++)
+    total += (words[regionAt(words, 'stats') + id * COUNTER_WORDS + RETRIES_BY_OPERATION + op] as number) >>> 0
+  return total
 }
 
 /** Adds a latency of `ns` to a histogram. */

@@ -28,6 +28,14 @@ export interface ControlPort {
 /** Kinds of wait there is room for (seam/park.ts). */
 const WAIT_KINDS = 32
 
+/** Measures how long locks are waited for and held (sync/locktimes.ts). */
+export interface LockClock {
+  /** This actor is about to wait for a lock of that class. */
+  waits(cls: number): void
+  taken(cls: number, lock: WordAt): void
+  dropped(lock: WordAt): void
+}
+
 export interface TaskOptions {
   readonly buffer: SharedArrayBuffer
   /** Actor number of the calling thread. */
@@ -53,6 +61,8 @@ export class Task {
   gate = 0
   /** Set while this actor is controlled, together with GATE_CONTROL. */
   baton: ControlPort | null = null
+  /** Set where phases and locks are measured. Needs `checked`: it is told by the book of held locks. */
+  lockClock: LockClock | null = null
   /** Held-lock, order and object-lifetime checks are on. */
   checked = false
   /** Set while HaltSignal unwinds: unlocking becomes a no-op. */

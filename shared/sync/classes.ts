@@ -98,6 +98,9 @@ export const OBJECTS = book('objects', 'spin')
 export const QUEUE = book('queue', 'spin')
 export const RCU_SECTION = book('rcu', 'pseudo')
 
+/** Names of the book's classes, outermost first. */
+export const BOOK_NAMES: readonly string[] = classes.map(({ name }) => name)
+
 /**
  * A lock class of your own, for locks of a foreign protocol or a driver's second lock. `id` is FIRST_USER_CLASS or more,
  * below MAX_CLASSES, and must be the same in every worker. Its place in the order is learned as it is used.

@@ -10,7 +10,7 @@
  *   order row  (two words): bit k = class k was taken while this row's class was held. Atomic or.
  */
 import { regionAt } from '../memory/regions.ts'
-import type { WordAt } from '../memory/words.ts'
+import type { WordAt, Words } from '../memory/words.ts'
 import { actorAt, HELD, HELD_COUNT, HELD_MAX, MAY_NOT_SLEEP, ORIGIN, RCU } from '../seam/actors.ts'
 import { assert } from '../seam/error.ts'
 import type { Task } from '../seam/task.ts'
@@ -33,6 +33,7 @@ export function pushHeld(task: Task, cls: LockClass, lock: WordAt, shared = fals
   words[record + HELD + depth * 2 + 1] = lock
   words[record + HELD_COUNT] = depth + 1
   task.baton?.noteHold(held, lock, true)
+  task.lockClock?.taken(cls.id, lock)
 }
 
 /** Forgets the youngest entry for `lock`. */
@@ -43,11 +44,24 @@ export function popHeld(task: Task, lock: WordAt): void {
   for (let i = depth - 1; i >= 0; i--) {
     if (words[record + HELD + i * 2 + 1] !== lock) continue
     task.baton?.noteHold(words[record + HELD + i * 2] as number, lock, false)
+    task.lockClock?.dropped(lock)
     words.copyWithin(record + HELD + i * 2, record + HELD + (i + 1) * 2, record + HELD + depth * 2)
     words[record + HELD_COUNT] = depth - 1
     return
   }
   violation(task, 'CON', `unlock of a lock that this actor does not hold (word ${lock})`)
+}
+
+/** Orders of classes that were seen: the second was taken while the first was held. */
+export function seenOrders(words: Words): { readonly held: number; readonly taken: number }[] {
+  const orders: { held: number; taken: number }[] = []
+  for (let held = 1; held < MAX_CLASSES; held++) {
+    const row = regionAt(words, 'locks') + held * 2
+    for (let taken = 1; taken < MAX_CLASSES; taken++) {
+      if ((((words[row + (taken >> 5)] as number) >>> (taken & 31)) & 1) === 1) orders.push({ held, taken })
+    }
+  }
+  return orders
 }
 
 /** True when this actor, or the actor it works for, holds `lock` (for writing too, unless `shared` is enough). */
@@ -92,6 +106,7 @@ export function assertMaySleep(task: Task, what: string): void {
  */
 export function checkOrder(task: Task, cls: LockClass, lock: WordAt): void {
   if (!task.checked || task.halting) return
+  task.lockClock?.waits(cls.id)
   checkOrderAgainst(task, task.record, cls, lock)
   const origin = task.words[task.record + ORIGIN] as number
   if (origin !== task.id) checkOrderAgainst(task, actorAt(task.words, origin), cls, lock)

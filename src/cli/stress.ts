@@ -36,6 +36,7 @@ export interface StressFlags {
   readonly systemPages?: number
   readonly bug?: string
   readonly out: string
+  readonly phases?: boolean
 }
 
 export async function stressVerb(profile: string | undefined, flags: StressFlags): Promise<number> {
@@ -60,6 +61,7 @@ export async function stressVerb(profile: string | undefined, flags: StressFlags
     reclaimers: flags.reclaim,
     ...(flags.systemPages === undefined ? {} : { systemPages: flags.systemPages }),
     ...(flags.bug === undefined ? {} : { bug: flags.bug }),
+    phases: flags.phases === true,
     signal: interruptSignal(),
     onProgress: (p) =>
       output.progress(
@@ -96,7 +98,10 @@ function takeUp(result: StressResult, { scenario, device }: Aftermath, flags: St
 }
 
 /** A result, of one run or added up. */
-type ShownStress = Omit<StressResult, 'trace' | 'era' | 'mirror_reclaim' | 'violations' | 'aftermath'> & {
+type ShownStress = Omit<
+  StressResult,
+  'trace' | 'samples' | 'locks' | 'retry_causes' | 'era' | 'mirror_reclaim' | 'violations' | 'aftermath'
+> & {
   readonly trace?: StressDocument['trace']
   readonly era: string
   readonly mirror_reclaim: string

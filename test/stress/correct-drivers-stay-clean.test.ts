@@ -3,7 +3,8 @@
  * host until enough was done.
  */
 import t from 'tap'
-import { type StressProgress, stress } from '../../src/stress.ts'
+import { stress } from '../../src/stress.ts'
+import type { StressProgress } from '../../src/stressfigures.ts'
 import { loadUntil } from '../support/load.ts'
 
 /** Two seconds, and so many faults and invalidations at least. */

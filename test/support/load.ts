@@ -1,5 +1,6 @@
 /** A load that ends when enough was done, and not after a time: a quick host is soon through, and a busy one gets there as well. */
-import { type StressOptions, type StressProgress, type StressResult, stress } from '../../src/stress.ts'
+import { type StressOptions, type StressResult, stress } from '../../src/stress.ts'
+import type { StressProgress } from '../../src/stressfigures.ts'
 
 /** More than a busy host needs for any of them. */
 const MOST_S = 60
