@@ -1,6 +1,22 @@
 /** What values of the protocol's words mean, in longer words than a table on a terminal has room for; and which entries are stale. */
-import { MIRROR_VALID_DMA, type MirrorPte, mirrorPteFrame, mirrorValid, mirrorWritable } from '../../shared/hmm/mirrorpte.ts'
-import { isExclusive, PTE_KIND, pteFrame, pteKind, pteMapsFrame, ptePresent, pteWritable } from '../../shared/mm/pte.ts'
+import {
+  MIRROR_VALID_DEV,
+  MIRROR_VALID_DMA,
+  type MirrorPte,
+  mirrorPteFrame,
+  mirrorValid,
+  mirrorWritable,
+} from '../../shared/hmm/mirrorpte.ts'
+import {
+  isExclusive,
+  isMigrationEntry,
+  PTE_KIND,
+  pteFrame,
+  pteKind,
+  pteMapsFrame,
+  ptePresent,
+  pteWritable,
+} from '../../shared/mm/pte.ts'
 import { isInvalidating } from '../../shared/notifier/subscriptions.ts'
 
 const KINDS: Readonly<Record<number, (frame: number) => string>> = {
@@ -32,11 +48,13 @@ export function subscriptionInWords(sequence: number, now: number): string {
 
 /**
  * Why a device's entry must not be there beside what the CPU's page table says of the page, or null. A device may have less than
- * the CPU has, never more: invalidations reach it before the CPU's entry changes.
+ * the CPU has, never more: invalidations reach it before the CPU's entry changes. But of a page in its own memory, which is on its
+ * way, it is told nothing: it moves that page itself, and drops its entry in time. `running`: an invalidation is.
  */
-export function staleness(deviceEntry: number, cpuEntry: number): string | null {
+export function staleness(deviceEntry: number, cpuEntry: number, running: boolean): string | null {
   const pte = deviceEntry as MirrorPte
   if (!mirrorValid(pte)) return null
+  if (running && (pte & MIRROR_VALID_DEV) !== 0 && (cpuEntry === 0 || isMigrationEntry(cpuEntry))) return null
   if (cpuEntry === 0) return 'the CPU page table has no entry'
   if (!pteMapsFrame(cpuEntry) && !isExclusive(cpuEntry)) return `the CPU page table says: ${cpuEntryInWords(cpuEntry)}`
   const byFrame = (pte & MIRROR_VALID_DMA) === 0

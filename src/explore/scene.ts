@@ -11,6 +11,7 @@
  *   change   a slot that holds another value after a row than before it
  */
 import type { WordAt } from '../../shared/memory/words.ts'
+import { isInvalidating } from '../../shared/notifier/subscriptions.ts'
 import type { LoggedStep } from '../../shared/seam/steplog.ts'
 import { pageName } from '../../shared/seam/trace.ts'
 import type { Telling } from './find.ts'
@@ -80,6 +81,8 @@ class SceneBuilder {
   private readonly entryAt = new Map<WordAt, Entry>()
   private readonly slotsOfPage = new Map<number, number[]>()
   private readonly locks: HeldLocks
+  /** Word of the sequence by which one sees whether an invalidation runs; 0 if there is none. */
+  private sequence: WordAt = 0
   private readonly touched = new Set<number>()
 
   constructor({ names, steps, holds, actorNames }: Telling, columns: readonly number[]) {
@@ -124,7 +127,8 @@ class SceneBuilder {
     else if (role.kind === 'deviceEntry') {
       this.addEntry(at, role.page, `device ${role.device}`, (value) => {
         const cpu = this.entries.get(`CPU ${role.page}`)
-        const stale = cpu === undefined ? null : staleness(value, this.valueOf(cpu.at))
+        const running = isInvalidating(this.valueOf(this.sequence))
+        const stale = cpu === undefined ? null : staleness(value, this.valueOf(cpu.at), running)
         return { text: show(value), ...(stale === null ? {} : { stale }) }
       })
     } else {
@@ -133,6 +137,7 @@ class SceneBuilder {
         if (role.kind === 'sequence') return sequenceInWords(value)
         return role.kind === 'subscription' ? subscriptionInWords(value, this.valueOf(role.of)) : show(value)
       }
+      if (role.kind === 'sequence') this.sequence = at
       const slot = this.add({ group: 'words', label: name }, () => ({ text: text() }))
       this.dependOn(at, slot)
       if (role.kind === 'subscription') this.dependOn(role.of, slot)
@@ -182,6 +187,7 @@ class SceneBuilder {
   private set(at: WordAt, value: number): void {
     this.memory.set(at, value)
     for (const slot of this.dependents.get(at) ?? []) this.touched.add(slot)
+    if (at === this.sequence) for (const slots of this.slotsOfPage.values()) for (const slot of slots) this.touched.add(slot)
     const entry = this.entryAt.get(at)
     if (entry === undefined) return
     if (value !== 0) entry.at = at

@@ -43,7 +43,7 @@ export function benchPage(document: BenchDocument): PageModel {
   const plain = results.filter(({ name }) => !CURVES.some(({ pattern }) => pattern.test(name)))
   return {
     title: 'Benchmarks',
-    tone: 'open',
+    tone: document.interrupted ? 'open' : 'figures',
     verdict: `${results.length} figures were measured on ${document.cores} cores${document.interrupted ? ', before it was ended early' : ''}; they hold for this host, and what they are compared to was measured in the same run.`,
     facts: [
       ['era', document.era],
@@ -82,7 +82,7 @@ function curveOf({ pattern, title, x, log, series }: Curve, results: readonly Re
       title,
       note: '',
       x: { label: x, scale: log ? 'log' : 'linear', unit: 'count' },
-      y: { label: perPage ? 'time for a page' : 'latency', scale: 'linear', unit: 'ns' },
+      y: { label: perPage ? 'time for a page' : 'latency', scale: 'log', unit: 'ns' },
       series: sorted,
     },
   ]

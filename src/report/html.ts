@@ -17,8 +17,8 @@ function built(name: string): string {
 const DIST = import.meta.url.endsWith('.ts') ? 'dist/' : ''
 
 export function renderPage(model: PageModel): string {
-  const style = built('page.css')
-  const code = built('page.js')
+  const style = built('page/style.css')
+  const code = built('page/main.js')
   const policy = [
     "default-src 'none'",
     `style-src '${hashOf(style)}'`,

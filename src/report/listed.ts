@@ -63,7 +63,7 @@ export function bugsPage(document: BugsDocument): PageModel {
   const there = document.bugs.filter(({ expressible }) => expressible)
   return {
     title: 'Known races',
-    tone: 'open',
+    tone: 'figures',
     verdict: `${document.bugs.length} races of this protocol family are known, and ${there.length} of them can be put in and found here.`,
     facts: [['version', document.version]],
     sections: [

@@ -5,8 +5,8 @@
  */
 import type { RowKind, SlotPlace, SlotValue } from '../explore/sceneshape.ts'
 
-/** clean: nothing was found; finding: something was; open: it ended before it could tell, or there is nothing to judge. */
-export type Tone = 'clean' | 'finding' | 'open'
+/** clean: nothing was found; finding: something was; open: it ended before it could tell; figures: there is nothing to judge. */
+export type Tone = 'clean' | 'finding' | 'open' | 'figures'
 
 export interface PageModel {
   readonly title: string
@@ -40,8 +40,8 @@ export interface TableSection {
   readonly kind: 'table'
   readonly title: string
   readonly note: string
-  /** Headings. A column whose name begins the list `numeric` is set flush right. */
   readonly columns: readonly string[]
+  /** Indices of the columns that are set flush right. */
   readonly numeric: readonly number[]
   readonly rows: readonly (readonly string[])[]
 }

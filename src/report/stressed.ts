@@ -5,8 +5,13 @@ import type { StressDocument } from '../documents.ts'
 import type { PageModel, Section } from './model.ts'
 
 const QUANTILES = ['p50_ns', 'p90_ns', 'p99_ns', 'p999_ns', 'max_ns'] as const
-/** Phases whose names are the field's. */
-const PHASE_NAMES: Readonly<Record<string, string>> = { readBegin: 'read_begin wait', mmapSem: 'mmap_sem' }
+/** Phases and operations that are called otherwise among people. */
+const FIELD_NAMES: Readonly<Record<string, string>> = {
+  readBegin: 'read_begin wait',
+  mmapSem: 'mmap_sem',
+  serviceFault: 'fault service',
+  none: 'not known',
+}
 const QUANTILE_NAMES = ['50 %', '90 %', '99 %', '99.9 %', 'max']
 
 export function stressPage(document: StressDocument): PageModel {
@@ -78,7 +83,7 @@ function percentiles(title: string, note: string, latency: StressDocument['laten
       x: { label: 'share that is at most as slow', scale: 'names', names: QUANTILE_NAMES, unit: 'count' },
       y: { label: 'time', scale: 'log', unit: 'ns' },
       series: there.map((name) => ({
-        label: PHASE_NAMES[name] ?? inWords(name),
+        label: inWords(name),
         points: QUANTILES.map((key, i) => [i, Math.max(1, latency[name]?.[key] ?? 0)] as const),
       })),
     },
@@ -139,7 +144,7 @@ function causes({ retry_causes = {}, retries }: StressDocument): Section[] {
       columns: ['operation', 'retries', 'share'],
       numeric: [1, 2],
       rows: counts.map(([cause, count]) => [
-        cause === 'none' ? 'not known' : inWords(cause),
+        inWords(cause),
         grouped(count),
         `${((100 * count) / Math.max(1, retries)).toFixed(1)} %`,
       ]),
@@ -185,7 +190,7 @@ function lockSections({ locks }: StressDocument): Section[] {
 
 /** `cpuFault`: `cpu fault`. */
 function inWords(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  return FIELD_NAMES[name] ?? name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
 function grouped(n: number): string {

@@ -21,7 +21,7 @@ function section(content: Section): HTMLElement {
   }
 }
 
-const TONES = { clean: 'clean', finding: 'found', open: 'open' } as const
+const TONES = { clean: 'clean', finding: 'found', open: 'open', figures: 'measured' } as const
 
 function draw(model: PageModel): readonly Node[] {
   const facts = model.facts.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)])
