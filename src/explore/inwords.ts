@@ -54,7 +54,7 @@ export function subscriptionInWords(sequence: number, now: number): string {
 export function staleness(deviceEntry: number, cpuEntry: number, running: boolean): string | null {
   const pte = deviceEntry as MirrorPte
   if (!mirrorValid(pte)) return null
-  if (running && (pte & MIRROR_VALID_DEV) !== 0 && (cpuEntry === 0 || isMigrationEntry(cpuEntry))) return null
+  if ((pte & MIRROR_VALID_DEV) !== 0 && (cpuEntry === 0 ? running : isMigrationEntry(cpuEntry))) return null
   if (cpuEntry === 0) return 'the CPU page table has no entry'
   if (!pteMapsFrame(cpuEntry) && !isExclusive(cpuEntry)) return `the CPU page table says: ${cpuEntryInWords(cpuEntry)}`
   const byFrame = (pte & MIRROR_VALID_DMA) === 0
