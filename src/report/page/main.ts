@@ -24,7 +24,7 @@ function section(content: Section): HTMLElement {
 const TONES = { clean: 'clean', finding: 'found', open: 'open', figures: 'measured' } as const
 
 function draw(model: PageModel): readonly Node[] {
-  const facts = model.facts.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)])
+  const facts = model.facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))
   const header = element(
     'header',
     { class: model.tone },

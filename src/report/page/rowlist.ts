@@ -87,7 +87,7 @@ export class RowList {
       element('span', { role: 'cell', class: at === column ? 'text' : 'blank' }, at === column ? text : ''),
     )
     const attributes = {
-      class: `row ${kind}${isCurrent ? ' current' : ''}${index > this.current ? ' later' : ''}`,
+      class: `row ${kind}${isCurrent ? ' current' : ''}`,
       role: 'row',
       'data-row': index,
       'aria-rowindex': index + 2,
