@@ -36,7 +36,23 @@ async function main(): Promise<number> {
     .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, 'hmm: ')) })
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
-    .addHelpText('after', '\nExamples:\n  hmm run test/conformance\n  hmm stress --cpus 2 --devices "svm*4" --duration 60')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  hmm demo\n  hmm run test/conformance\n  hmm stress --cpus 2 --devices "svm*4" --duration 60',
+    )
+
+  program
+    .command('demo')
+    .description('a known race found, the same without it clean, a load clean: twenty seconds, nothing to set')
+    .addOption(seedOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExit code 0 when the race was found, and nothing else. The race: hmm bugs recheck-outside-lock\n\nExamples:\n  hmm demo\n  hmm demo --json demo.json',
+    )
+    .action(async (flags) => {
+      exit = await (await import('./cli/demo.ts')).demoVerb(flags)
+    })
 
   program
     .command('run')

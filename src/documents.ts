@@ -340,9 +340,20 @@ export const doctorDocument = z.object({
   judgements: z.array(z.object({ what: z.string(), trust: z.enum(['yes', 'with care', 'no']), why: z.string() })),
 })
 
+export const demoDocument = z.object({
+  ...frame,
+  verb: z.literal('demo'),
+  bug: z.string(),
+  found: exploreDocument.shape.scenarios.element.optional(),
+  fixed: exploreDocument.shape.scenarios.element.optional(),
+  load: stressDocument.omit({ schema: true, ok: true, version: true, verb: true }).optional(),
+  interrupted: z.boolean(),
+})
+
 export type BenchDocument = z.infer<typeof benchDocument>
 export type BugsDocument = z.infer<typeof bugsDocument>
 export type DoctorDocument = z.infer<typeof doctorDocument>
+export type DemoDocument = z.infer<typeof demoDocument>
 export type ExploreDocument = z.infer<typeof exploreDocument>
 export type ReplayDocument = z.infer<typeof replayDocument>
 export type RunDocument = z.infer<typeof runDocument>
@@ -357,6 +368,7 @@ export const documents = {
   bugs: bugsDocument,
   bench: benchDocument,
   doctor: doctorDocument,
+  demo: demoDocument,
 } as const
 export type DocumentVerb = keyof typeof documents
 
@@ -370,6 +382,7 @@ export function jsonSchemas(): Record<DocumentVerb, object> {
     replay: z.toJSONSchema(replayDocument),
     bench: z.toJSONSchema(benchDocument),
     doctor: z.toJSONSchema(doctorDocument),
+    demo: z.toJSONSchema(demoDocument),
   }
 }
 

@@ -14,11 +14,13 @@ export type { Aftermath } from './aftermath.ts'
 export type { CombinedResult } from './bench/combine.ts'
 export { type Change, type Comparable, type Comparison, compare } from './bench/compare.ts'
 export { BENCHMARKS, type BenchmarkName, type BenchmarkRun, type BenchOptions, type BenchReport, bench } from './bench.ts'
+export { type DemoOptions, type DemoResult, demo } from './demo.ts'
 export type { Judgement } from './doctor/judge.ts'
 export { type DoctorReport, doctor, type Findings } from './doctor.ts'
 export {
   type BenchDocument,
   type BugsDocument,
+  type DemoDocument,
   type DoctorDocument,
   documents,
   type ExploreDocument,

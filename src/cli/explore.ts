@@ -6,6 +6,7 @@ import { HmmError } from '../../shared/seam/error.ts'
 import { document } from '../documents.ts'
 import { toFile } from '../explore/recording.ts'
 import { type ExploreProgress, type ExploreResult, exploreAll } from '../explore.ts'
+import { inDocument } from './exploredocument.ts'
 import { progressLine, resultLines } from './explorelines.ts'
 import { EXIT, interruptSignal, Output } from './output.ts'
 
@@ -108,11 +109,4 @@ function writeReplay(folder: string, name: string, { violation }: ExploreResult)
     throw new HmmError('HMM_ERR_OUTPUT', `${file} could not be written: ${error instanceof Error ? error.message : error}`)
   }
   return file
-}
-
-function inDocument(result: ExploreResult, file: string | null): object {
-  const { violation, ...rest } = result
-  if (violation === undefined) return rest
-  const { recording: _recording, violation: _violation, ...find } = violation
-  return { ...rest, violation: { ...find, ...(file === null ? {} : { replay_file: file }) } }
 }

@@ -76,6 +76,20 @@ export function interruptSignal(): AbortSignal {
   return controller.signal
 }
 
+/** Breaks a line at blanks so that none is wider; what is carried over stands deeper than the line began. */
+export function wrapped(line: string, width: number): string[] {
+  const lines: string[] = []
+  const indent = ' '.repeat(line.length - line.trimStart().length + 4)
+  let rest = line
+  while (rest.length > width) {
+    const at = rest.lastIndexOf(' ', width)
+    if (rest.slice(0, at).trim() === '') break
+    lines.push(rest.slice(0, at))
+    rest = indent + rest.slice(at + 1)
+  }
+  return [...lines, rest]
+}
+
 /** 1234567 -> `1,234,567`. */
 export function grouped(n: number): string {
   return Math.round(n).toLocaleString('en-US')

@@ -8,7 +8,8 @@ import { ORACLES } from '../../shared/seam/violation.ts'
 import type { Names } from './names.ts'
 import { columnsOf, rowsOf } from './rows.ts'
 
-const MAX_WIDTH = 34
+/** Three columns fit into 110 characters. */
+const MAX_WIDTH = 33
 const MIN_WIDTH = 16
 
 export interface TableInput {
