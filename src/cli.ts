@@ -168,9 +168,10 @@ async function main(): Promise<number> {
     .addArgument(new Argument('<what>', 'what to write').choices(['driver']))
     .argument('<name>', 'its name, and that of its folder: small letters, digits and hyphens')
     .option('--out <folder>', 'where its folder is put', '.')
+    .option('--lesson', 'with one mistake in it, to be found with hmm explore')
     .addHelpText(
       'after',
-      '\nNothing is overwritten: a folder that is there already is refused.\n\nExamples:\n  hmm new driver my-gpu\n  hmm new driver my-gpu --out drivers',
+      '\nNothing is overwritten: a folder that is there already is refused.\n\nExamples:\n  hmm new driver my-gpu\n  hmm new driver my-gpu --lesson\n  hmm new driver my-gpu --out drivers',
     )
     .action(async (_what: string, name: string, flags) => {
       exit = (await import('./cli/new.ts')).newVerb(name, flags)

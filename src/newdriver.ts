@@ -1,16 +1,21 @@
 /**
  * `newDriver`: a driver to start from, in a folder of its own. What is written is a copy of templates/driver, real files that are linted,
- * checked and run where they lie, with the new name in the place of theirs.
+ * checked and run where they lie, with the new name in the place of theirs. A lesson is the same with one edit, and a page that tells it.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HmmError } from '../shared/seam/error.ts'
-import { packageUrl, version } from './version.ts'
+import { dependencySpec } from './dependency.ts'
+import { LESSON } from './lesson.ts'
+import { applyEdit } from './races/edit.ts'
+import { packageUrl } from './version.ts'
 
 export interface NewDriverOptions {
   /** Where the driver's folder is put. Default: the current folder. */
   readonly out?: string
+  /** With one mistake to find, and LESSON.md about it. Default false. */
+  readonly lesson?: boolean
 }
 
 export interface NewDriver {
@@ -21,7 +26,8 @@ export interface NewDriver {
 }
 
 const TEMPLATES = packageUrl('templates/driver/')
-/** What the templates say where the name goes, and the version. */
+const LESSON_TEMPLATES = packageUrl('templates/lesson/')
+/** What the templates say where the name goes, and where this package is had from. */
 const NAME = 'my-driver'
 const VERSION = 'VERSION'
 /** Under its own name it would cut the templates off from the package they are in. */
@@ -31,17 +37,13 @@ const PACKAGE = 'package.template.json'
  * Writes a driver called `name` into a new folder of that name. Throws HMM_ERR_USAGE for a bad name and a folder that is there already,
  * HMM_ERR_OUTPUT when it cannot be written.
  */
-export function newDriver(name: string, { out = '.' }: NewDriverOptions = {}): NewDriver {
+export function newDriver(name: string, { out = '.', lesson = false }: NewDriverOptions = {}): NewDriver {
   checkName(name)
   const folder = join(out, name)
   if (existsSync(folder)) throw new HmmError('HMM_ERR_USAGE', `${folder} is there already, and nothing was written`)
-  const files = readdirSync(TEMPLATES)
-    .map((template) => ({
-      file: template === PACKAGE ? 'package.json' : template.replace(NAME, name),
-      text: readFileSync(fileURLToPath(new URL(template, TEMPLATES)), 'utf8')
-        .replaceAll(NAME, name)
-        .replace(VERSION, version()),
-    }))
+  const files = [TEMPLATES, ...(lesson ? [LESSON_TEMPLATES] : [])]
+    .flatMap((templates) => readdirSync(templates).map((template) => new URL(template, templates)))
+    .map((template) => filled(template, name, lesson))
     .sort((a, b) => a.file.localeCompare(b.file))
   try {
     mkdirSync(folder, { recursive: true })
@@ -50,6 +52,17 @@ export function newDriver(name: string, { out = '.' }: NewDriverOptions = {}): N
     throw new HmmError('HMM_ERR_OUTPUT', `${folder} could not be written: ${error instanceof Error ? error.message : error}`)
   }
   return { folder, files: files.map(({ file }) => file) }
+}
+
+/** A file of the templates, as it is written. */
+function filled(template: URL, name: string, lesson: boolean): { readonly file: string; readonly text: string } {
+  const path = fileURLToPath(template)
+  const text = readFileSync(path, 'utf8')
+  const taught = lesson && template.href === packageUrl(LESSON.file).href ? applyEdit(LESSON, text) : text
+  return {
+    file: basename(path) === PACKAGE ? 'package.json' : basename(path).replace(NAME, name),
+    text: taught.replaceAll(NAME, name).replace(VERSION, dependencySpec()),
+  }
 }
 
 /** It becomes a folder, a package, a scenario and a string in the driver. */

@@ -7,9 +7,9 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { dependencySpec } from '../../src/dependency.ts'
 import { explore, newDriver } from '../../src/index.ts'
 import { workerFlags } from '../../src/remote.ts'
-import { version } from '../../src/version.ts'
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
 const CLI = fileURLToPath(new URL(`../../src/cli${extension}`, import.meta.url))
@@ -27,9 +27,9 @@ function project(folder: string): string {
   return folder
 }
 
-const FILES = ['driver.js', 'my-gpu.scn', 'my-gpu.test.js', 'package.json']
+const FILES = ['README.md', 'driver.js', 'my-gpu.scn', 'my-gpu.test.js', 'package.json']
 
-t.test('the folder says what is in it, names itself, and depends on this version', (t) => {
+t.test('the folder says what is in it, names itself, and depends on what wrote it', (t) => {
   const folder = t.testdir()
   const { status, stdout } = hmm(folder, 'new', 'driver', 'my-gpu', '--out', 'drivers')
   t.equal(status, 0)
@@ -41,7 +41,10 @@ t.test('the folder says what is in it, names itself, and depends on this version
   t.same(readdirSync(written).sort(), FILES)
   const texts = FILES.map((file) => readFileSync(join(written, file), 'utf8'))
   t.notMatch(texts.join('\n'), /my-driver|VERSION/, 'nothing is left of the templates but their text')
-  t.match(JSON.parse(texts[3] as string), { name: 'my-gpu', type: 'module', dependencies: { 'hmm-runtime': version() } })
+  t.match(JSON.parse(texts[4] as string), {
+    ...{ name: 'my-gpu', type: 'module' },
+    dependencies: { 'hmm-runtime': `file:${ROOT.slice(0, -1)}` },
+  })
   t.end()
 })
 
@@ -82,6 +85,58 @@ t.test('what is written works; and with the mistake that its comment warns of, i
   writeFileSync(file, wrong)
   const { violation } = await explore({ scenario: join(folder, 'mine.scn'), schedules: 2000, shrink: false })
   t.match(violation?.message, /^device 0 (read|wrote) A\+0 through a stale entry/)
+})
+
+t.test('with --lesson its scenario finds the mistake, in seconds and as it is; the solution of its page is clean', async (t) => {
+  const out = project(t.testdir())
+  const told = hmm(out, 'new', 'driver', 'mine', '--lesson')
+  t.equal(told.status, 0, told.stderr)
+  const folder = join(out, 'mine')
+  const found = hmm(folder, 'explore', 'mine.scn')
+  t.equal(found.status, 1, found.stderr)
+  t.match(found.stdout, /^(SUB|PG) \(.*\): device 0 /m)
+  t.notMatch(found.stdout, /sequence of device 0: 1 -> 3/, 'the line that the hint misses')
+  const [solution] = /^ {4}dev\.setSeq[\s\S]*?^ {4}\}\n/m.exec(readFileSync(join(folder, 'LESSON.md'), 'utf8')) ?? []
+  const file = join(folder, 'driver.js')
+  const mistaken = readFileSync(file, 'utf8')
+  const mended = mistaken.replace(/^ {4}if \(dev\.load[\s\S]*?^ {4}\}\n/m, solution as string)
+  t.not(mended, mistaken)
+  writeFileSync(file, mended)
+  const clean = hmm(folder, 'explore', 'mine.scn')
+  t.equal(clean.status, 0, clean.stdout)
+  t.match(clean.stdout, /^mine: 1,000 schedules/)
+})
+
+t.test('what it depends on: a checkout by its folder, an installed package by what it was installed from', (t) => {
+  const here = t.testdir({ 'hmm-runtime-0.1.0.tgz': '', node_modules: { 'hmm-runtime': {} } })
+  const installed = join(here, 'node_modules', 'hmm-runtime')
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  t.equal(dependencySpec(join(here, 'hmm')), `file:${join(here, 'hmm')}`)
+  t.equal(dependencySpec(installed), version, 'another tool installed it')
+  for (const [resolved, spec] of [
+    ['file:hmm-runtime-0.1.0.tgz', `file:${join(here, 'hmm-runtime-0.1.0.tgz')}`],
+    ['file:gone.tgz', version],
+    ['https://registry.example/hmm-runtime/-/hmm-runtime-0.1.0.tgz', version],
+    ['git+ssh://git@example.org/hmm.git#0123', 'git+ssh://git@example.org/hmm.git#0123'],
+  ]) {
+    const lock = { packages: { 'node_modules/hmm-runtime': { resolved } } }
+    writeFileSync(join(here, 'node_modules', '.package-lock.json'), JSON.stringify(lock))
+    t.equal(dependencySpec(installed), spec)
+  }
+  t.end()
+})
+
+t.test('from a checkout npm installs it without a network, and the command is there', (t) => {
+  const { folder } = newDriver('mine', { out: t.testdir() })
+  const run = (command: string, ...args: string[]) =>
+    spawnSync(command, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } })
+  const installed = run('npm', 'install', '--offline', '--no-audit', '--no-fund')
+  t.equal(installed.status, 0, installed.stderr)
+  const explored = run('npx', 'hmm', 'explore', 'mine.scn', '--schedules', '20')
+  t.equal(explored.status, 0, explored.stderr)
+  const tested = run('npm', 'test')
+  t.equal(tested.status, 0, tested.stdout)
+  t.end()
 })
 
 t.test('the templates have their types checked, where they lie (npm run build) and where they are copied to', (t) => {
