@@ -96,6 +96,7 @@ async function main(): Promise<number> {
     .option('--noise <p>', 'probability of a spin of up to 20 us at each schedule point', number('noise', 0, 1), 1 / 64)
     .option('--out <folder>', 'where the scenario of a find is written', '.')
     .option('--bug <id>', 'puts a known race in (hmm bugs lists them)')
+    .option('--trace-out <file>', 'what each actor did last and waited for, with times: Chrome trace-event JSON, for Perfetto')
     .option('--memory <bytes>', 'memory of the machine', bytes, 64 * 2 ** 20)
     .option(
       '--reclaim <n>',

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { type ExploreResult, explore } from './explore.ts'
 import { raceById } from './races/index.ts'
 import { driversWithout, type Race } from './races/race.ts'
-import { type StressProgress, type StressResult, stress } from './stress.ts'
+import { type StressResult, stress } from './stress.ts'
+import type { StressProgress } from './stressfigures.ts'
 import { packageUrl } from './version.ts'
 
 export interface DemoOptions {

@@ -137,6 +137,7 @@ export const stressDocument = z.object({
   locks: locks.optional(),
   violations: z.array(violation),
   aftermath: z.object({ scenario: z.string(), device: natural }).optional(),
+  trace_out: z.object({ file: z.string(), events: natural, arrows: natural, dropped: z.record(z.string(), natural) }).optional(),
   interrupted: z.boolean(),
 })
 

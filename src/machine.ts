@@ -75,6 +75,8 @@ export interface BootOptions {
   readonly feed?: boolean
   /** Measure the phases of fault services, and how long locks are waited for and held. Default false. Needs `checked`. */
   readonly timed?: boolean
+  /** Events with times that each actor keeps, the last so many; a power of two. Default: none. */
+  readonly timeline?: number
   /** Keep all actors on this core, where the host can do that: an exploration moves one of them at a time. Default: anywhere. */
   readonly core?: number
   /** Keep each actor on a core: actor i on `placing[i]`, and again from the first when there are more. Default: anywhere. */
@@ -180,6 +182,7 @@ export class Machine {
       ...(options.control === undefined ? {} : { control: options.control }),
       ...(options.feed === undefined ? {} : { feed: options.feed }),
       ...(options.timed === undefined ? {} : { timed: options.timed }),
+      ...(options.timeline === undefined ? {} : { timeline: options.timeline }),
     }
     const { task } = layMachine(config, hostNowNs)
     const memory = task.memory as SharedMemory

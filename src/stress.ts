@@ -1,7 +1,8 @@
 /**
  * Stress: real threads under load with all oracles, for a given time, then an audit of what is left.
  */
-
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { MirrorReclaim } from '../shared/actor/machine.ts'
 import { closeAudit, isQuiet, runMm } from '../shared/actor/rendezvous.ts'
 import { TRACE_PROFILE, WORKLOADS, type Workload, workloadNamed } from '../shared/actor/workloads/index.ts'
@@ -31,8 +32,10 @@ import {
   sampleOf,
   totals,
 } from './stressfigures.ts'
+import { chromeTrace, type TimelineSummary } from './timeline/chrome.ts'
 import { openTrace, TraceFeeder, type TraceOptions, type TraceResult } from './trace/feeder.ts'
 import type { TraceFile } from './trace/file.ts'
+import { writeWhole } from './wholefile.ts'
 
 export interface StressOptions {
   /** Workload; default `mixed`. Not with a trace. */
@@ -73,6 +76,8 @@ export interface StressOptions {
   readonly bug?: string
   /** Measure the phases of fault services, and how long locks are waited for and held: slower. Needs checks. Default false. */
   readonly phases?: boolean
+  /** A file for what each actor did last and waited for, with times: Chrome trace-event JSON, for Perfetto (docs/timeline.md). */
+  readonly traceOut?: string
 }
 
 /** What `hmm stress --json` prints, apart from the frame that every document has. */
@@ -133,6 +138,8 @@ export interface StressResult {
   readonly violations: readonly Violation[]
   /** The last operations on the page of the first find, as a scenario for explore; its device 0 is `device` of the load. */
   readonly aftermath?: Aftermath
+  /** What is in the file of `traceOut`. */
+  readonly trace_out?: TimelineSummary & { readonly file: string }
   /** The load was ended early from outside. */
   readonly interrupted: boolean
 }
@@ -140,6 +147,9 @@ export interface StressResult {
 const DEFAULT_NOISE = 1 / 64
 /** Room for what reclaim puts out. */
 const RECLAIM_SWAP_PAGES = 1024
+
+/** Of each actor: some tenths of a second of a busy one, half a megabyte of the machine's memory. */
+const TIMELINE_EVENTS = 16384
 
 /** A load that can be run: its name, and the trace behind it. */
 interface Load {
@@ -152,6 +162,9 @@ interface Load {
 export async function stress(options: StressOptions = {}): Promise<StressResult> {
   if (options.phases === true && options.checked === false)
     throw new HmmError('HMM_ERR_USAGE', 'phases are told by the book of held locks: measure them with checks')
+  const { traceOut } = options
+  if (traceOut !== undefined && !existsSync(dirname(traceOut)))
+    throw new HmmError('HMM_ERR_USAGE', `${traceOut} cannot be written: there is no folder ${dirname(traceOut)}`)
   const load = await loadOf(options)
   try {
     return await onMachine(load, options)
@@ -189,6 +202,7 @@ async function onMachine(load: Load, options: StressOptions): Promise<StressResu
     ...(options.bytes === undefined ? {} : { bytes: options.bytes }),
     ...(load.trace === undefined ? {} : { feed: true }),
     timed: options.phases === true,
+    ...(options.traceOut === undefined ? {} : { timeline: TIMELINE_EVENTS }),
   })
   try {
     return await run(machine, load, devices, options)
@@ -258,6 +272,7 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
   })
   feeder?.stop()
   await feeding
+  const traceOut = options.traceOut === undefined ? undefined : writeTimeline(machine, options.traceOut, `hmm stress ${profile}`)
   if (feeder !== null && feeder.failure !== null) throw feeder.failure
   if (outcome.error !== null) throw new RunFailure(outcome.error.code, outcome.error.message, { cause: outcome.error.cause })
   if (outcome.violations.length === 0) found.push(...auditInventory(task, before))
@@ -281,8 +296,16 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
     locks: locksOf(machine),
     violations,
     ...(after === null ? {} : { aftermath: after }),
+    ...(traceOut === undefined ? {} : { trace_out: traceOut }),
     interrupted,
   }
+}
+
+/** The machine has stopped, however its run ended: what led there is worth most when it failed. */
+function writeTimeline(machine: Machine, file: string, title: string): StressResult['trace_out'] {
+  const { text, summary } = chromeTrace(machine.task.words, machine.actorNames, title)
+  writeWhole(file, text)
+  return { file, ...summary }
 }
 
 /** What a scenario says behind a device for it to be as in this load. */

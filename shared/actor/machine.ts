@@ -48,6 +48,7 @@ import {
   SEED_AT,
 } from '../seam/superblock.ts'
 import { Task } from '../seam/task.ts'
+import { createTimelines, timelineWords } from '../seam/timeline.ts'
 import { createTraces, DEEP_TRACE, SHALLOW_TRACE, traceWords } from '../seam/trace.ts'
 import { LOCK_GRAPH_WORDS } from '../sync/held.ts'
 import { LOCK_TIME_WORDS } from '../sync/locktimes.ts'
@@ -93,6 +94,8 @@ export interface MachineConfig {
   readonly feed?: boolean
   /** Phases of fault services and times of locks are measured (seam/phases.ts, sync/locktimes.ts). Default: not. Needs `checked`. */
   readonly timed?: boolean
+  /** Events with times that each actor keeps, a power of two. Default: none. */
+  readonly timeline?: number
 }
 
 export const MAX_CPUS = 16
@@ -203,6 +206,7 @@ function writeConfiguration(words: Words, config: MachineConfig, actors: { kind:
   words[ERA_AT] = eraNumber(config.era ?? DEFAULT_ERA)
   words[KEEP_DIRECTORIES_MS_AT] = config.mirrorReclaim === 'delayed' ? KEEP_MS : 0
   words[RCU_EPOCH_AT] = 1
+  if (config.timeline !== undefined) createTimelines(words, actors.length, config.timeline)
   createTraces(words, actors.length, isLarge(config) ? DEEP_TRACE : SHALLOW_TRACE)
   actors.forEach((actor, id) => {
     const record = actorAt(words, id)
@@ -255,6 +259,7 @@ function planRegions(config: MachineConfig, actors: number): { sizes: RegionSize
       actors * LEDGER_WORDS +
       (config.control === undefined ? 0 : STAGE_WORDS + lineAligned(config.control.words)),
     feed: config.feed === true ? feedWords(config.cpus + enginesOf(config)) : 0,
+    timeline: config.timeline === undefined ? 0 : actors * timelineWords(config.timeline),
     shadow: 0,
     heap: 0,
     frames: frameRegionWords(0),

@@ -19,6 +19,7 @@ import { get, put } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import { countStat, HISTOGRAM, maxStat, recordLatency, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
+import { EVENT, eventBegins, eventEnds } from '../seam/timeline.ts'
 import { announceOp, OPERATION } from '../seam/trace.ts'
 import { runCopies, setRunning } from './copyqueue.ts'
 import { NO_TRANSLATION, TOUCH, tryAccess } from './engine.ts'
@@ -133,9 +134,11 @@ function step(task: Task, device: number, instance: number, context: number, at:
       ? cancelled
       : tryAccess(task, device, instance, vpn, get(task, at + WORD), touch, get(task, at + LOW), get(task, at + HIGH))
   if (status === NO_TRANSLATION) {
+    const began = eventBegins(task)
     if (faults === 0) since[context] = task.nowNs()
     put(task, at + FAULTS, faults + 1)
     raiseFault(task, device, instance, vpn, accessKind(touch), context)
+    eventEnds(task, EVENT.fault, 0, began, vpn, 1, device)
     return NO_TRANSLATION
   }
   if (status === 0) countStat(task, STAT.deviceAccesses)

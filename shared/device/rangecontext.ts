@@ -30,11 +30,12 @@ import {
 import { rangeFault, rangeSnapshot } from '../hmm/rangefault.ts'
 import { rangeFaultUnlocked } from '../hmm/unlocked.ts'
 import type { GupRange } from '../mm/guprange.ts'
-import { subLastCause, subLastOrigin } from '../notifier/subscriptions.ts'
+import { subLastCause, subLastOrigin, subSeq } from '../notifier/subscriptions.ts'
 import { phaseBegins, phaseEnds } from '../seam/phases.ts'
 import { get } from '../seam/plain.ts'
 import { countRetryCause, countStat, HISTOGRAM, maxStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
+import { EVENT, eventBegins, eventEnds } from '../seam/timeline.ts'
 import { DmaContext } from './dmacontext.ts'
 import { HmmRanges } from './hmmranges.ts'
 import { DeviceJobs } from './jobs.ts'
@@ -171,8 +172,10 @@ export class RangeContext {
   countRetry(mirror: Mirror, chain: number): void {
     const { task } = this
     countStat(task, STAT.retries)
-    if (subLastOrigin(task, mirrorSub(mirror)) !== task.id) countStat(task, STAT.retriesByOthers)
+    const origin = subLastOrigin(task, mirrorSub(mirror))
+    if (origin !== task.id) countStat(task, STAT.retriesByOthers)
     countRetryCause(task, subLastCause(task, mirrorSub(mirror)))
+    if (task.timelineAt !== 0) eventEnds(task, EVENT.retry, 0, eventBegins(task), origin, chain, subSeq(task, mirrorSub(mirror)))
     maxStat(task, STAT.longestRetryChain, chain)
   }
 

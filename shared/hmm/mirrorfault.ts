@@ -40,6 +40,7 @@ import { get } from '../seam/plain.ts'
 import { tick } from '../seam/point.ts'
 import { countRetryCause, countStat, maxStat, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
+import { EVENT, eventBegins, eventEnds } from '../seam/timeline.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { downRead, upRead } from '../sync/rwsem.ts'
 import {
@@ -170,6 +171,7 @@ function countBackoff(task: Task, origin: number, chain: number): void {
   countStat(task, STAT.retries)
   if (origin !== task.id) countStat(task, STAT.retriesByOthers)
   if (origin >= 0) countRetryCause(task, task.words[actorAt(task.words, origin) + OP] as number)
+  eventEnds(task, EVENT.retry, 0, eventBegins(task), origin, chain)
   countStat(task, STAT.savedByRetry)
   maxStat(task, STAT.longestRetryChain, chain)
 }

@@ -32,10 +32,11 @@ export const REGION = {
   log: 13,
   programs: 14,
   feed: 15,
-  shadow: 16,
-  heap: 17,
-  frames: 18,
-  bytes: 19,
+  timeline: 16,
+  shadow: 17,
+  heap: 18,
+  frames: 19,
+  bytes: 20,
 } as const
 export type RegionName = keyof typeof REGION
 export type RegionSizes = Readonly<Record<RegionName, number>>

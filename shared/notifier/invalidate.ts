@@ -17,6 +17,7 @@ import { lookupOp, opKey } from '../seam/optable.ts'
 import { PROBE, probe } from '../seam/probe.ts'
 import { countStat, HISTOGRAM, recordLatency, STAT } from '../seam/stats.ts'
 import type { Task } from '../seam/task.ts'
+import { EVENT, eventBegins, eventEnds } from '../seam/timeline.ts'
 import { violation } from '../seam/violation.ts'
 import { WINDOW } from '../sync/classes.ts'
 import { assertMaySleep, popHeld, pushHeld } from '../sync/held.ts'
@@ -120,15 +121,23 @@ function start(task: Task, range: NotifierRange, blockable: boolean): number {
   if (met === 0 && !classicConcerns(task, range)) return 0
   rangeSetSeq(task, range, met === 0 ? 0 : currentSeq(task, mm))
   const since = task.nowNs()
+  const began = eventBegins(task)
   const result = dispatch(task, range) ?? runCallbacks(task, range)
   countStat(task, STAT.invalidations)
   recordLatency(task, HISTOGRAM.invalidation, task.nowNs() - since)
+  if (began !== 0) noteInvalidation(task, range, began)
   if (result !== 0) {
     // The caller of a refused start never calls end, so everything start did is undone here.
     invalidationEnd(task, mm)
     close(task, range)
   }
   return result
+}
+
+/** From here until its callbacks have returned: that is what others wait for. */
+function noteInvalidation(task: Task, range: NotifierRange, began: number): void {
+  const first = rangeStart(task, range)
+  eventEnds(task, EVENT.invalidation, 0, began, first, rangeLast(task, range) - first + 1, rangeSeq(task, range))
 }
 
 function close(task: Task, range: NotifierRange): void {

@@ -23,6 +23,7 @@ import { POINT_RMW, slowPoint, tick } from './point.ts'
 import { coreIsFree, spinWhile } from './spin.ts'
 import { AWAKE_AT } from './superblock.ts'
 import type { Task } from './task.ts'
+import { EVENT, eventBegins, eventEnds } from './timeline.ts'
 
 /** What a wait is for. WAIT_ON holds the word index of the lock, record or ring that it is about. */
 export const WAIT = {
@@ -158,9 +159,14 @@ export function publishWait(task: Task, kind: number, on: WordAt): void {
   task.words[task.record + WAIT_ON] = on
   task.words[task.record + WAIT_KIND] = kind
   task.words[task.record + PHASE] = PHASE_WAITING
+  if (task.timelineAt !== 0) task.waitBegan = eventBegins(task)
 }
 
 export function clearWait(task: Task): void {
+  if (task.timelineAt !== 0) {
+    const { words, record } = task
+    eventEnds(task, EVENT.wait, words[record + WAIT_KIND] as number, task.waitBegan, words[record + WAIT_ON])
+  }
   task.words[task.record + PHASE] = PHASE_RUNNING
   task.words[task.record + WAIT_KIND] = WAIT.none
 }

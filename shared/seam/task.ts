@@ -10,6 +10,7 @@ import type { OpTables } from './optable.ts'
 import { emptyProbes, type ProbeTable } from './probe.ts'
 import { spinBudgets } from './spin.ts'
 import { CHECKED_AT } from './superblock.ts'
+import { timelineAt } from './timeline.ts'
 
 /** Bits of `Task.gate`: any of them set sends a schedule point down its slow path (seam/point.ts). */
 export const GATE_NOISE = 1
@@ -74,6 +75,10 @@ export class Task {
   /** How long it spins before it sleeps, by kind of wait. */
   readonly spins = spinBudgets(WAIT_KINDS)
   readonly stepsAt: WordAt
+  /** This actor's ring of events with times, 0 if none is kept; and when its operation and its wait began (seam/timeline.ts). */
+  readonly timelineAt: WordAt
+  operationBegan = 0
+  waitBegan = 0
   /** Freed-object shadow: one bit per line of the words below `shadowLimit` (frame/objects.ts). */
   readonly shadowAt: WordAt
   readonly shadowLimit: WordAt
@@ -86,6 +91,7 @@ export class Task {
     this.record = actorAt(words, options.actor)
     this.nowNs = options.nowNs
     this.memory = memoryOf(options.buffer)
+    this.timelineAt = timelineAt(words, options.actor)
     this.stepsAt = this.record + STEPS
     this.shadowAt = regionAt(words, 'shadow')
     this.shadowLimit = regionAt(words, 'heap') + regionWords(words, 'heap')

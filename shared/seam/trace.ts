@@ -22,6 +22,7 @@ import { tick } from './point.ts'
 import { countStat, STAT } from './stats.ts'
 import { ACTOR_COUNT_AT, OP_ORDER_AT } from './superblock.ts'
 import type { Task } from './task.ts'
+import { EVENT, eventBegins, eventEnds } from './timeline.ts'
 
 /** Operations. A, B, C are: first page, number of pages, and one more word that the operation's own. */
 export const OPERATION = {
@@ -97,6 +98,7 @@ export function beginOp(task: Task, op: number, a = 0, b = 0, c = 0): void {
   const order = task.checked ? quietAdd(task, OP_ORDER_AT, 1) : 0
   remember(words, task.id, SLOTS, op, a, b, c, order)
   if (CHANGES.has(op)) remember(words, task.id, CHANGE_SLOTS, op, a, b, c, order)
+  if (task.timelineAt !== 0) task.operationBegan = eventBegins(task)
 }
 
 /** Operations that change the rights or the frame of pages they name. */
@@ -139,9 +141,18 @@ export function announceOp(task: Task, op: number, a: number, b: number, c: numb
 /** The operation is complete: the machine made progress. */
 export function endOp(task: Task): void {
   const { words, record } = task
+  if (task.timelineAt !== 0) noteOperation(task)
   words[record + OP_DONE] = ((words[record + OP_DONE] as number) + 1) | 0
   words[record + OP] = OPERATION.none
   countStat(task, STAT.operations)
+}
+
+/** An operation that was only announced has no beginning, and is not on the timeline. */
+function noteOperation(task: Task): void {
+  const { words, record } = task
+  const [op, a, b, c] = [words[record + OP], words[record + OP_A], words[record + OP_B], words[record + OP_C]]
+  eventEnds(task, EVENT.operation, op as number, task.operationBegan, a, b, c)
+  task.operationBegan = 0
 }
 
 export interface TracedOp {

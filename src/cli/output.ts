@@ -1,8 +1,7 @@
 /**
  * Where words go: results to stdout, progress to stderr, documents to a file, whole or not at all.
  */
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { HmmError } from '../../shared/seam/error.ts'
+import { writeWhole } from '../wholefile.ts'
 
 /** Exit codes. Precedence: usage, then finding, then failure. */
 export const EXIT = { clean: 0, finding: 1, usage: 2, failure: 3 } as const
@@ -48,21 +47,6 @@ export class Output {
   private endLive(): void {
     if (this.liveLine) process.stderr.write('\r\u001b[2K')
     this.liveLine = false
-  }
-}
-
-/** Writes a result to a file, which appears complete or not at all. */
-export function writeWhole(file: string, text: string): void {
-  const partial = `${file}.${process.pid}.partial`
-  try {
-    writeFileSync(partial, text)
-    renameSync(partial, file)
-  } catch (error) {
-    rmSync(partial, { force: true })
-    throw new HmmError(
-      'HMM_ERR_OUTPUT',
-      `the result could not be written to ${file}: ${error instanceof Error ? error.message : error}`,
-    )
   }
 }
 

@@ -1,6 +1,7 @@
 /** `hmm report`: the page of a result, in a file of its own that opens without a network. */
 import { report } from '../report/report.ts'
-import { EXIT, writeWhole } from './output.ts'
+import { writeWhole } from '../wholefile.ts'
+import { EXIT } from './output.ts'
 
 export async function reportVerb(file: string, flags: { readonly html: string }): Promise<number> {
   const page = await report(file)

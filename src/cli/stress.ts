@@ -37,6 +37,7 @@ export interface StressFlags {
   readonly bug?: string
   readonly out: string
   readonly phases?: boolean
+  readonly traceOut?: string
 }
 
 export async function stressVerb(profile: string | undefined, flags: StressFlags): Promise<number> {
@@ -62,6 +63,7 @@ export async function stressVerb(profile: string | undefined, flags: StressFlags
     ...(flags.systemPages === undefined ? {} : { systemPages: flags.systemPages }),
     ...(flags.bug === undefined ? {} : { bug: flags.bug }),
     phases: flags.phases === true,
+    ...(flags.traceOut === undefined ? {} : { traceOut: flags.traceOut }),
     signal: interruptSignal(),
     onProgress: (p) =>
       output.progress(
@@ -70,10 +72,17 @@ export async function stressVerb(profile: string | undefined, flags: StressFlags
   })
   for (const line of stressLines(result)) output.say(line)
   if (result.aftermath !== undefined) for (const line of takeUp(result, result.aftermath, flags)) output.say(line)
+  if (result.trace_out !== undefined) output.say(timelineLine(result.trace_out))
   const ok = result.violations.length === 0
   output.write(document('stress', ok, result))
   if (!ok) return EXIT.finding
   return result.interrupted ? EXIT.failure : EXIT.clean
+}
+
+function timelineLine({ file, events, arrows, dropped }: NonNullable<StressResult['trace_out']>): string {
+  const lost = Object.values(dropped).reduce((sum, n) => sum + n, 0)
+  const older = lost === 0 ? '' : `; the last of each actor, ${grouped(lost)} older ones were dropped`
+  return `timeline: ${file}: ${grouped(events)} events, ${grouped(arrows)} arrows${older}. Open it in ui.perfetto.dev`
 }
 
 /** The trace that is asked for. Throws HmmError for its options without it. */
@@ -100,7 +109,7 @@ function takeUp(result: StressResult, { scenario, device }: Aftermath, flags: St
 /** A result, of one run or added up. */
 type ShownStress = Omit<
   StressResult,
-  'trace' | 'samples' | 'locks' | 'retry_causes' | 'era' | 'mirror_reclaim' | 'violations' | 'aftermath'
+  'trace' | 'trace_out' | 'samples' | 'locks' | 'retry_causes' | 'era' | 'mirror_reclaim' | 'violations' | 'aftermath'
 > & {
   readonly trace?: StressDocument['trace']
   readonly era: string

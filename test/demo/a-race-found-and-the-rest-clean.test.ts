@@ -37,7 +37,7 @@ t.test('Ctrl-C under load: the summary so far, and exit 3', async (t) => {
   })
   child.stderr.on('data', (text) => {
     told += text
-    if (/ 1 s {2}[\d,]+ operations/.test(told)) child.kill('SIGINT')
+    if (!child.killed && / 1 s {2}[\d,]+ operations/.test(told)) child.kill('SIGINT')
   })
   const [code] = await once(child, 'close')
   t.equal(code, 3, told)
