@@ -155,6 +155,7 @@ export function relax(task: Task, at: WordAt, tries: number): void {
 /** A word of the record that stays 0 and that nobody notifies: waiting on it is a pure pause. */
 const NAP_WORD = 1
 
+/** Says what this actor waits for from here on, and where. */
 export function publishWait(task: Task, kind: number, on: WordAt): void {
   task.words[task.record + WAIT_ON] = on
   task.words[task.record + WAIT_KIND] = kind
@@ -162,6 +163,7 @@ export function publishWait(task: Task, kind: number, on: WordAt): void {
   if (task.timelineAt !== 0) task.waitBegan = eventBegins(task)
 }
 
+/** The wait that was published is over. */
 export function clearWait(task: Task): void {
   if (task.timelineAt !== 0) {
     const { words, record } = task

@@ -3,7 +3,9 @@ import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:chil
 import { fileURLToPath } from 'node:url'
 import { workerFlags } from '../../src/remote.ts'
 
-const CLI = fileURLToPath(new URL(`../../src/cli${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url))
+export const CLI = fileURLToPath(
+  new URL(`../../src/cli${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url),
+)
 
 /** Runs it to its end. */
 export function hmm(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
