@@ -5,11 +5,14 @@
  *   device-fault           the service sleeps: it is woken, and so is the engine, unless it still looks
  *   device-fault/stream    one such write after the other
  *
+ * Engine and service are kept on a core each, where the host can do that, as are the two ends of a floor.
+ *
  * Every write must have raised one fault, none may have been refused, and every page must hold what was written.
  */
 import { FAULT_BATCH, WARM_UP_SHARE } from '../shared/actor/bench/course.ts'
 import type { Era } from '../shared/hmm/era.ts'
 import { HmmError } from '../shared/seam/error.ts'
+import { usableCores } from '../src/cores.ts'
 import { driverUrl } from '../src/drivers.ts'
 import { courseRow, measureCourse, onMachine } from './courses.ts'
 import { type BenchResult, relativeTo } from './measure.ts'
@@ -23,8 +26,9 @@ export interface DeviceFaultOptions {
 
 /** Runs the benchmark. */
 export async function deviceFaultBench({ seconds = 0.5, era }: DeviceFaultOptions = {}): Promise<BenchResult[]> {
-  const { futex, spin } = await roundTripFloors(seconds)
-  const boot = { cpus: 1, drivers: [driverUrl('svm')], notify: 'inline', ...(era === undefined ? {} : { era }) } as const
+  const placing = usableCores().slice(0, 2)
+  const { futex, spin } = await roundTripFloors(seconds, placing)
+  const boot = { cpus: 1, drivers: [driverUrl('svm')], placing, notify: 'inline', ...(era === undefined ? {} : { era }) } as const
   const rows = await onMachine(boot, async (machine) => {
     const rows: BenchResult[] = []
     for (const awake of [false, true]) {

@@ -8,7 +8,8 @@
  *   .../running                   they are at bursts of accesses to other pages
  *
  * `hop_futex_round_trips` is what the dispatcher adds to inline, in futex round trips of the same call. The machine has a cpu, an engine
- * and a service for each device, and maybe the dispatcher: `actors`; with engines that run they share the cores.
+ * and a service for each device, and maybe the dispatcher: `actors`. They are kept on two cores in turn, where the host can do that, and
+ * so are the two ends of a floor: whether who is woken is on the waker's core makes a difference of three.
  *
  * The work is checked: the frames that come back, what engines read before, that they are refused afterwards (unmap.ts), and here the
  * number of invalidations, who ran their callbacks, and the accesses of engines that run.
@@ -16,6 +17,7 @@
 import { UNMAP_BATCH, WARM_UP_SHARE } from '../shared/actor/bench/course.ts'
 import type { Era } from '../shared/hmm/era.ts'
 import { HmmError } from '../shared/seam/error.ts'
+import { usableCores } from '../src/cores.ts'
 import { driverUrl } from '../src/drivers.ts'
 import type { BootOptions } from '../src/machine.ts'
 import { type CourseRun, courseRow, measureCourse, onMachine } from './courses.ts'
@@ -38,11 +40,12 @@ type Mode = (typeof MODES)[number]
 /** Runs the benchmark. */
 export async function invalidateBench(options: InvalidateOptions = {}): Promise<BenchResult[]> {
   const { seconds = 0.5, engines = [1, 2, 4], driver = driverUrl('svm'), era } = options
-  const { futex, spin } = await roundTripFloors(seconds)
+  const placing = usableCores().slice(0, 2)
+  const { futex, spin } = await roundTripFloors(seconds, placing)
   const results: BenchResult[] = []
   for (const devices of engines) {
     const drivers = new Array<string>(devices).fill(driver)
-    const boot = { cpus: 1, drivers, ...(era === undefined ? {} : { era }) }
+    const boot = { cpus: 1, drivers, placing, ...(era === undefined ? {} : { era }) }
     const inline = await rowsOf(boot, 'inline', seconds)
     const dispatcher = await rowsOf(boot, 'dispatcher', seconds)
     results.push(...inline)
