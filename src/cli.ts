@@ -33,7 +33,7 @@ async function main(): Promise<number> {
   const program = new Command('hmm')
     .description("Linux's HMM and mmu-notifier protocol as a program you can run, pause, break and replay")
     .exitOverride()
-    .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, 'hmm: ')) })
+    .configureOutput({ writeErr: (text) => process.stderr.write(sentence(text)) })
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .addHelpText(
@@ -283,6 +283,14 @@ async function main(): Promise<number> {
   } catch (error) {
     return explain(error)
   }
+}
+
+/** Commander's sentence, in our voice and on one line; where it offers nothing, help does. */
+function sentence(text: string): string {
+  const said = text.replace(/^error: /, 'hmm: ').replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?')
+  return /unknown (command|option)/.test(said) && !said.includes('did you mean')
+    ? `${said.trimEnd()}; hmm --help lists what there is\n`
+    : said
 }
 
 /** One sentence, and the exit code that goes with it. */

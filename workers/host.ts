@@ -80,9 +80,15 @@ async function load(url: string, what = 'driver'): Promise<unknown> {
     const module = (await import(url)) as { default?: unknown }
     return module.default
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    throw new HmmError('HMM_ERR_DRIVER', `the ${what} ${url} could not be loaded: ${text}`, { cause: error })
+    throw new HmmError('HMM_ERR_DRIVER', `the ${what} ${url} could not be loaded: ${whyNot(error)}`, { cause: error })
   }
+}
+
+function whyNot(error: unknown): string {
+  const { code } = error as { code?: unknown }
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts"/.test(String(error)))
+    return `Node ${process.versions.node} does not run TypeScript: compile it, or take Node 22.18 or newer`
+  return error instanceof Error ? error.message : String(error)
 }
 
 function refusal(error: unknown): BootOutcome {

@@ -15,6 +15,7 @@ import { createHeap, HEAP_HEADER_WORDS, shadowWords } from '../frame/objects.ts'
 import { createZeroFrame, createZone, SWAP_ZONE, SYSTEM_ZONE } from '../frame/zones.ts'
 import { DEFAULT_ERA, type Era, eraNumber } from '../hmm/era.ts'
 import { KEEP_MS } from '../hmm/kept.ts'
+import type { MirrorReclaim } from '../hmm/mirrorreclaim.ts'
 import {
   createBuffer,
   createRegions,
@@ -100,9 +101,6 @@ export interface MachineConfig {
 
 export const MAX_CPUS = 16
 export const MAX_RECLAIMERS = 4
-/** `delayed`: they are kept for KEEP_MS, because devices often fill them again at once. */
-export const MIRROR_RECLAIMS = ['immediate', 'delayed'] as const
-export type MirrorReclaim = (typeof MIRROR_RECLAIMS)[number]
 
 function enginesOf(config: MachineConfig): number {
   return config.engines ?? config.devices

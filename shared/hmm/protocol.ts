@@ -56,7 +56,7 @@ export interface Protocol {
   readRetry(task: Task, mirror: Mirror, seq: number): boolean
 }
 
-const PROTOCOLS: Readonly<Partial<Record<Era, Protocol>>> = {
+const PROTOCOLS: Readonly<Record<Era, Protocol>> = {
   events: EVENTS,
   'range-valid': RANGE_VALID,
   sequence: SEQUENCE,
@@ -69,7 +69,7 @@ const PROTOCOLS: Readonly<Partial<Record<Era, Protocol>>> = {
 /** The same by the number of the era, as the machine has it. */
 const BY_NUMBER: readonly (Protocol | undefined)[] = ERAS.map((era) => PROTOCOLS[era])
 
-/** Eras that this build has. */
+/** Eras that this build has: all there are, in the order of ERAS. */
 export const ERAS_THERE = Object.keys(PROTOCOLS) as Era[]
 
 /** The protocol of the machine's era. */

@@ -8,7 +8,7 @@ import { toFile } from '../explore/recording.ts'
 import { type ExploreProgress, type ExploreResult, exploreAll } from '../explore.ts'
 import { inDocument } from './exploredocument.ts'
 import { progressLine, resultLines } from './explorelines.ts'
-import { EXIT, interruptSignal, Output } from './output.ts'
+import { EXIT, interruptSignal, mustBeFolder, Output } from './output.ts'
 
 export interface ExploreFlags {
   readonly json?: string
@@ -28,6 +28,7 @@ export interface ExploreFlags {
 
 export async function exploreVerb(files: readonly string[], flags: ExploreFlags): Promise<number> {
   const output = new Output(flags.json)
+  mustBeFolder('--out', flags.out)
   const signal = interruptSignal()
   if (files.length === 0 && flags.bug === undefined)
     throw new HmmError('HMM_ERR_USAGE', 'hmm explore takes scenario files, or --bug ID')

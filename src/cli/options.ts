@@ -1,7 +1,7 @@
 /** Options that several verbs share, with the sentences for wrong values. */
 import { InvalidArgumentError, Option } from 'commander'
-import { MIRROR_RECLAIMS } from '../../shared/actor/machine.ts'
-import { ERAS_THERE } from '../../shared/hmm/protocol.ts'
+import { ERAS } from '../../shared/hmm/era.ts'
+import { MIRROR_RECLAIMS } from '../../shared/hmm/mirrorreclaim.ts'
 
 export function jsonOption(): Option {
   return new Option('--json <file>', 'write the result as a JSON document; - writes it to stdout, and the text to stderr')
@@ -24,7 +24,7 @@ export function jobsOption(description: string): Option {
 }
 
 export function eraOption(): Option {
-  return new Option('--era <era>', 'protocol that the drivers run on').choices(ERAS_THERE)
+  return new Option('--era <era>', 'protocol that the drivers run on').choices(ERAS)
 }
 
 export function mirrorReclaimOption(): Option {

@@ -1,17 +1,28 @@
 /**
  * Where words go: results to stdout, progress to stderr, documents to a file, whole or not at all.
  */
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { HmmError } from '../../shared/seam/error.ts'
 import { writeWhole } from '../wholefile.ts'
 
 /** Exit codes. Precedence: usage, then finding, then failure. */
 export const EXIT = { clean: 0, finding: 1, usage: 2, failure: 3 } as const
+
+/** Results of `option` go to this folder. Throws HMM_ERR_USAGE if there is none. */
+export function mustBeFolder(option: string, folder: string): void {
+  if (existsSync(folder)) return
+  throw new HmmError('HMM_ERR_USAGE', `${option}: there is no folder ${folder}; make it first`)
+}
 
 export class Output {
   /** FILE of --json, `-` for stdout, undefined for none. */
   private readonly json: string | undefined
   private liveLine = false
 
+  /** Throws HMM_ERR_USAGE for a file in a folder that is not there: better than after an hour of work. */
   constructor(json: string | undefined) {
+    if (json !== undefined && json !== '-') mustBeFolder('--json', dirname(json))
     this.json = json
   }
 

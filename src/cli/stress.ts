@@ -2,9 +2,9 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { MirrorReclaim } from '../../shared/actor/machine.ts'
 import { WORKLOADS } from '../../shared/actor/workloads/index.ts'
 import { DEFAULT_ERA, type Era } from '../../shared/hmm/era.ts'
+import type { MirrorReclaim } from '../../shared/hmm/mirrorreclaim.ts'
 import { HmmError } from '../../shared/seam/error.ts'
 import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
 import type { Aftermath } from '../aftermath.ts'
@@ -12,7 +12,7 @@ import { document, type StressDocument } from '../documents.ts'
 import { parseDevices } from '../drivers.ts'
 import { type StressResult, stress } from '../stress.ts'
 import type { TraceOptions } from '../trace/feeder.ts'
-import { duration, EXIT, grouped, interruptSignal, Output } from './output.ts'
+import { duration, EXIT, grouped, interruptSignal, mustBeFolder, Output } from './output.ts'
 
 export interface StressFlags {
   readonly json?: string
@@ -42,6 +42,7 @@ export interface StressFlags {
 
 export async function stressVerb(profile: string | undefined, flags: StressFlags): Promise<number> {
   const output = new Output(flags.json)
+  mustBeFolder('--out', flags.out)
   const trace = traceOf(flags)
   const result = await stress({
     ...(profile === undefined ? {} : { profile }),

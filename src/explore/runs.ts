@@ -2,13 +2,14 @@
  * Controlled runs of one subject on one machine: each begins on a machine laid out anew, with the same workers, and tells how
  * it ended and by which schedule.
  */
-import type { MirrorReclaim } from '../../shared/actor/machine.ts'
+
 import type { ExploreProgram, Subject } from '../../shared/actor/subject.ts'
 import { cpusOf } from '../../shared/actor/subject.ts'
 import { type Counts, closeCallsSince, readTally } from '../../shared/actor/tally.ts'
 import { takeInventory } from '../../shared/check/references.ts'
 import { completedPlusOne } from '../../shared/check/standstill.ts'
 import type { Era } from '../../shared/hmm/era.ts'
+import type { MirrorReclaim } from '../../shared/hmm/mirrorreclaim.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import type { Words } from '../../shared/memory/words.ts'
 import type { Limits } from '../../shared/sched/limits.ts'

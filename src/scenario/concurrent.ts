@@ -15,12 +15,12 @@
  */
 
 import type { Expectation, OutcomePart } from '../../shared/actor/expectation.ts'
-import type { MirrorReclaim } from '../../shared/actor/machine.ts'
 import type { ScenarioLine } from '../../shared/actor/ops.ts'
 import { MAX_THREAD_OPS } from '../../shared/actor/stage.ts'
 import type { ScenarioSubject, ScenarioThread } from '../../shared/actor/subject.ts'
 import type { ThreadLine } from '../../shared/actor/threadops.ts'
 import { DEFAULT_ERA, type Era } from '../../shared/hmm/era.ts'
+import type { MirrorReclaim } from '../../shared/hmm/mirrorreclaim.ts'
 import { ERAS_THERE } from '../../shared/hmm/protocol.ts'
 import { ORACLES, type Oracle } from '../../shared/seam/violation.ts'
 import {

@@ -3,7 +3,7 @@
  * tables, with all oracles, without it and with it: at least ten times fewer directories for the same number of faults.
  */
 import t from 'tap'
-import type { MirrorReclaim } from '../../shared/actor/machine.ts'
+import type { MirrorReclaim } from '../../shared/hmm/mirrorreclaim.ts'
 import { loadUntil } from '../support/load.ts'
 
 /** So many that the directories which every run makes once do not count. */
