@@ -13,6 +13,7 @@ import type { Violation } from '../shared/seam/violation.ts'
 /** Operations of one cpu in the scenario. */
 const PER_CPU = 4
 
+/** What is left of a find under load: a scenario for `hmm explore` with the last operations on its page. */
 export interface Aftermath {
   /** Text of the scenario. */
   readonly scenario: string

@@ -18,6 +18,7 @@ export type { BenchmarkName } from '../bench/index.ts'
 /** Those that there are, in the order in which they are run. */
 export const BENCHMARKS: readonly BenchmarkName[] = Object.keys(TABLE) as BenchmarkName[]
 
+/** Which benchmarks, and how long. */
 export interface BenchOptions {
   /** Default: all of them. */
   readonly names?: readonly string[]
@@ -46,6 +47,7 @@ export interface BenchmarkRun {
   readonly others: readonly number[]
 }
 
+/** What was measured, and on what machine. */
 export interface BenchReport {
   readonly era: Era
   readonly node: string

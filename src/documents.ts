@@ -351,13 +351,21 @@ export const demoDocument = z.object({
   interrupted: z.boolean(),
 })
 
+/** What `hmm bench --json` writes. Units are in the names: _ns, _us, _ms, _s, _per_s. */
 export type BenchDocument = z.infer<typeof benchDocument>
+/** What `hmm bugs --json` writes. */
 export type BugsDocument = z.infer<typeof bugsDocument>
+/** What `hmm doctor --json` writes. */
 export type DoctorDocument = z.infer<typeof doctorDocument>
+/** What `hmm demo --json` writes. */
 export type DemoDocument = z.infer<typeof demoDocument>
+/** What `hmm explore --json` and `hmm merge --json` write. */
 export type ExploreDocument = z.infer<typeof exploreDocument>
+/** What `hmm replay --json` writes. */
 export type ReplayDocument = z.infer<typeof replayDocument>
+/** What `hmm run --json` writes (docs/run.md). */
 export type RunDocument = z.infer<typeof runDocument>
+/** What `hmm stress --json` writes. */
 export type StressDocument = z.infer<typeof stressDocument>
 
 /** The schema of each verb's document. */

@@ -52,6 +52,7 @@ export interface SearchOptions {
   readonly signal?: AbortSignal
 }
 
+/** One subject: a scenario or a protocol of your own, and how to explore it. */
 export interface ExploreOptions extends SearchOptions {
   /** A concurrent scenario: its file, or parsed already. */
   readonly scenario?: string | ConcurrentScenario
@@ -59,6 +60,7 @@ export interface ExploreOptions extends SearchOptions {
   readonly actors?: ForeignActors
 }
 
+/** Several subjects, and how to explore them. */
 export interface CampaignOptions extends SearchOptions {
   /** Concurrent scenarios: files, or parsed already. None with `bug`: the race's own. */
   readonly scenarios: readonly (string | ConcurrentScenario)[]
@@ -66,6 +68,7 @@ export interface CampaignOptions extends SearchOptions {
   readonly onResult?: (result: ExploreResult) => void
 }
 
+/** How far an exploration is: a line a second. */
 export interface ExploreProgress extends Counts {
   /** Schedules that there are to run; undefined when nobody knows before the end. */
   readonly asked: number | undefined
@@ -77,6 +80,7 @@ export interface ExploreProgress extends Counts {
   readonly depth: number
 }
 
+/** What came of one subject. */
 export interface ExploreResult {
   readonly file: string
   readonly name: string

@@ -116,6 +116,7 @@ const STRAGGLER_MS = 400
 const LATE_STRAGGLER_MS = 5_000
 export const DEFAULT_BYTES = 64 * 1024 * 1024
 
+/** A machine: one buffer and its workers. Made by `boot`; close() it, or its threads stay. */
 export class Machine {
   readonly config: MachineConfig
   /** The driver of each device. */

@@ -11,6 +11,7 @@ import { LESSON } from './lesson.ts'
 import { applyEdit } from './races/edit.ts'
 import { packageUrl } from './version.ts'
 
+/** Where the folder of a new driver goes. */
 export interface NewDriverOptions {
   /** Where the driver's folder is put. Default: the current folder. */
   readonly out?: string
@@ -18,6 +19,7 @@ export interface NewDriverOptions {
   readonly lesson?: boolean
 }
 
+/** What was written. */
 export interface NewDriver {
   /** The driver's folder. */
   readonly folder: string

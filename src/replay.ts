@@ -21,6 +21,7 @@ import type { Race } from './races/race.ts'
 import { parseConcurrent } from './scenario/concurrent.ts'
 import { version } from './version.ts'
 
+/** What a replay needs beside its recording, and how much it shows. */
 export interface ReplayOptions {
   /** The scenario, where a token carries only its hash. */
   readonly scenario?: string
@@ -28,6 +29,7 @@ export interface ReplayOptions {
   readonly until?: number
 }
 
+/** What the recorded schedule did this time. */
 export interface ReplayResult {
   readonly file: string
   readonly name: string

@@ -12,6 +12,7 @@ import { countFiles, type FileResult, inItsFile, type RunResult } from './run/re
 import { CHUNK, spread } from './run/spread.ts'
 import type { SequentialScenario } from './scenario/parse.ts'
 
+/** On what machines recorded files are run. */
 export interface RunOptions {
   readonly notify?: 'dispatcher' | 'inline'
   /** Which protocol the drivers run on. Default `sequence`; answers that a CPU sees are the same in all that the drivers run on. */

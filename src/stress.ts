@@ -37,6 +37,7 @@ import { openTrace, TraceFeeder, type TraceOptions, type TraceResult } from './t
 import type { TraceFile } from './trace/file.ts'
 import { writeWhole } from './wholefile.ts'
 
+/** The load, the machine, and how long. */
 export interface StressOptions {
   /** Workload; default `mixed`. Not with a trace. */
   readonly profile?: string

@@ -6,6 +6,7 @@ import { seenOrders } from '../shared/sync/held.ts'
 import { type LockTime, readLockTimes } from '../shared/sync/locktimes.ts'
 import type { Machine } from './machine.ts'
 
+/** How far a load is: counts since its beginning. */
 export interface StressProgress {
   readonly seconds: number
   readonly operations: number
@@ -31,6 +32,7 @@ export interface StressLocks {
   readonly times: readonly LockTime[]
 }
 
+/** Percentiles of a histogram, in nanoseconds: the upper edge of a bucket, which is 6 % wide at most. */
 export interface Latency {
   readonly count: number
   readonly p50_ns: number

@@ -21,6 +21,7 @@ import { stress } from './stress.ts'
 import { CourseMachine } from './testdriver/machine.ts'
 import { MEETINGS, type Meeting, type Need, scenarioOf, UNDER_TEST } from './testdriver/scenarios.ts'
 
+/** How thoroughly a driver is tested. */
 export interface TestDriverOptions {
   /** Eras to run in. Default: all; `events` only for a driver with update(). */
   readonly eras?: readonly Era[]
@@ -51,6 +52,7 @@ export interface DriverCheck {
   readonly scenario?: string
 }
 
+/** How a driver did in all checks. */
 export interface DriverReport {
   /** Its own name; where it is, for one that could not be loaded. */
   readonly driver: string

@@ -40,6 +40,7 @@ import { joinStress, leadStress, prepareWorkload, reclaimStress, type StressShap
 import type { ExploreProgram, ForeignFunctions } from './subject.ts'
 import { workloadNamed } from './workloads/index.ts'
 
+/** What a machine runs: a sequential scenario, a load, an exploration, or openings and closings of devices. */
 export type Program =
   | { readonly kind: 'sequential'; readonly lines: readonly ScenarioLine[] }
   | { readonly kind: 'stress'; readonly profile: string; readonly shape: StressShape }

@@ -140,6 +140,7 @@ export interface ReclaimOp {
 /** An operation of a thread of a concurrent scenario. Device operations of a device thread are commands of its engine. */
 export type ThreadOp = ScenarioOp | AddOp | DeviceAddOp | ReclaimOp
 
+/** An operation of a sequential scenario (docs/scenarios.md). */
 export type ScenarioOp =
   | MmapOp
   | SpanOp

@@ -103,10 +103,12 @@ export class DeviceContext extends RangeContext {
     forgetNotes(this.task, mirror, start, last)
   }
 
+  /** Loads a word atomically: a schedule point. */
   load(at: WordAt): number {
     return atomicLoad(this.task, at)
   }
 
+  /** Stores a word atomically: a schedule point. */
   store(at: WordAt, value: number): void {
     atomicStore(this.task, at, value)
   }
@@ -250,10 +252,12 @@ export class DeviceContext extends RangeContext {
     phaseEnds(this.task, HISTOGRAM.driverLock, since)
   }
 
+  /** Takes the update lock of the mirror if nobody has it. Never sleeps. */
   tryLock(mirror: Mirror): boolean {
     return mirrorTryLock(this.task, mirror)
   }
 
+  /** Drops the update lock. */
   unlock(mirror: Mirror): void {
     mirrorUnlock(this.task, mirror)
   }
@@ -298,6 +302,7 @@ export class DeviceContext extends RangeContext {
     phaseEnds(this.task, HISTOGRAM.mmapSem, since)
   }
 
+  /** Drops mmap_sem. */
   mmapReadUnlock(mirror: Mirror): void {
     upRead(this.task, mmapSem(mirrorMm(this.task, mirror)))
   }

@@ -77,6 +77,10 @@ export interface IoctlResult {
   readonly perms?: readonly string[]
 }
 
+/**
+ * What a driver module exports. Pages are numbers of 4 KiB pages, spans inclusive unless it says so; errors are negative
+ * errnos.
+ */
 export interface Driver {
   /** Family name, as it appears in reports and after `device D` in scenarios. */
   readonly name: string

@@ -82,6 +82,7 @@ export class DmaContext {
     return gupRangePin(this.task, map, mirrorMm(this.task, mirror), start, pages, write)
   }
 
+  /** Drops the pins; `dirty`: the device may have written. After unmap, when the device has stopped. */
   unpin(map: GupRange, dirty: boolean): void {
     gupRangeUnpin(this.task, map, dirty)
   }
@@ -107,6 +108,7 @@ export class DmaContext {
     return installed
   }
 
+  /** Ends the mappings of all pages of `map`, which the device does not use any more. Returns how many there were. */
   unmap(map: GupRange, dirty: boolean): number {
     return gupRangeDmaUnmap(this.task, map, this.iommu, dirty)
   }

@@ -22,7 +22,7 @@ import { hmmVmaFault, hmmVmaRangeDone, type OldSpan } from '../hmm/oldnames.ts'
 import type { Range } from '../hmm/range.ts'
 import type { Task } from '../seam/task.ts'
 
-/** `dev.hmm`. */
+/** `dev.hmm`: the calls of 2019 by their own names (Linux 5.2; docs/ranges.md). Era range-valid only. */
 export class HmmRanges {
   private readonly task: Task
 
@@ -55,18 +55,22 @@ export class HmmRanges {
     return hmmRangeValid(this.task, range)
   }
 
+  /** Ends a registration. No lock held that a callback takes. A range that is not registered is left alone. */
   rangeUnregister(range: Range): void {
     hmmRangeUnregister(this.task, range)
   }
 
+  /** log2 of the bytes of one entry. */
   rangePageShift(range: Range): number {
     return hmmRangePageShift(this.task, range)
   }
 
+  /** Bytes of one entry. */
   rangePageSize(range: Range): number {
     return hmmRangePageSize(this.task, range)
   }
 
+  /** Is the address space still there? A hint: no lock is taken. */
   mirrorMmIsAlive(mirror: Mirror): boolean {
     return hmmMirrorMmIsAlive(this.task, mirror)
   }
@@ -76,6 +80,7 @@ export class HmmRanges {
     return hmmMirrorMmDownRead(this.task, mirror)
   }
 
+  /** Drops the mmap_sem of mirrorMmDownRead. */
   mirrorMmUpRead(mirror: Mirror): void {
     hmmMirrorMmUpRead(this.task, mirror)
   }

@@ -118,6 +118,7 @@ export class DeviceMemory {
     return { place: entry === 0 ? PLACE.none : PLACE.away, frame: -1, writable }
   }
 
+  /** The address space that an area belongs to. */
   mmOf(vma: Vma): Mm {
     return vmaMm(this.task, vma)
   }
@@ -238,6 +239,7 @@ export class DeviceMemory {
     framePut(this.task, frame)
   }
 
+  /** Copies a frame, on the calling processor. */
   copyPage(to: Frame, from: Frame): void {
     frameCopy(this.task, to, from)
   }
@@ -253,6 +255,7 @@ export class DeviceMemory {
     return done
   }
 
+  /** Fills a frame with zeros. */
   clearPage(frame: Frame): void {
     frameClear(this.task, frame)
   }
@@ -281,6 +284,7 @@ export class DeviceMemory {
     return mirrorFill(this.task, mirror, iterator, vpn, pte, frameGenerationQuiet(this.task, frame))
   }
 
+  /** Unlocks and drops the frames of takeExclusive: from now on a CPU can have them back. */
   releaseExclusive(pages: ExclusivePages): void {
     releaseExclusive(this.task, pages)
   }

@@ -87,6 +87,7 @@ export class RangeContext {
     rangeSetOwner(this.task, range, counts ? this.memory.cookie : 0)
   }
 
+  /** Frees a range that is not registered. */
   freeRange(range: Range): void {
     freeRange(this.task, range)
   }
@@ -100,7 +101,10 @@ export class RangeContext {
     rangeRelease(this.task, range)
   }
 
-  /** Registers a range; see hmm/range.ts for the loop and the errors. */
+  /**
+   * Registers a range for pages [start, start + pages). 0; -EINVAL for a span that is empty or too large; -EFAULT when the mirror or its
+   * address space is dead. The loop that follows is in hmm/protocol.ts. No lock held that a callback takes.
+   */
   rangeRegister(range: Range, mirror: Mirror, start: number, pages: number): number {
     return rangeRegister(this.task, range, mirror, start, pages)
   }
@@ -118,6 +122,11 @@ export class RangeContext {
     return alive
   }
 
+  /**
+   * Fills the entries, faulting what is asked for (kernel: hmm_range_fault). The number of pages; -EBUSY when the range was invalidated
+   * meanwhile: begin again with rangeWait; -EFAULT, -EPERM and -ENOMEM for a page that cannot be had: then the array is undefined.
+   * mmap_sem held for reading; not the update lock.
+   */
   rangeFault(range: Range): number {
     const since = phaseBegins(this.task)
     const filled = rangeFault(this.task, range)
@@ -135,6 +144,7 @@ export class RangeContext {
     return rangeFaultUnlocked(this.task, range, timeoutMs, () => this.countRetry(mirror, ++chain))
   }
 
+  /** As rangeFault, but nothing is faulted: what is not there has no entry. */
   rangeSnapshot(range: Range): number {
     return rangeSnapshot(this.task, range)
   }
@@ -148,6 +158,7 @@ export class RangeContext {
     return valid
   }
 
+  /** Ends the registration. May end the address space: no lock held that a callback takes. */
   rangeUnregister(range: Range): void {
     rangeUnregister(this.task, range)
   }

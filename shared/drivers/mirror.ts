@@ -22,6 +22,7 @@ import { bringHome, evictAll, migrateToDevice, migrateToSystem } from './mirror/
 import { snapshot } from './mirror/snapshot.ts'
 import { transfer } from './mirror/transfer.ts'
 
+/** The kernel's test device: its own copy engine, everything by ioctl. */
 export default defineDriver({
   name: 'mirror',
 

@@ -19,6 +19,7 @@ import { beginWhole, eachRegion, findListed, freeAllRegions } from './odp/region
 import { serveRequest, serveWork } from './odp/requests.ts'
 import { runVerb } from './odp/verbs.ts'
 
+/** An RDMA adapter with on-demand paging (docs/odp.md). */
 export default defineDriver({
   name: 'odp',
   behindIommu: true,

@@ -72,6 +72,7 @@ function pinAndMap(dev: DeviceContext, mirror: Mirror, buffer: Buffer, map: GupR
   return mapped < 0 ? mapped : -ENOMEM
 }
 
+/** A device that cannot follow notifiers: it pins what it is bound to (docs/families.md). */
 export default defineDriver({
   name: 'pinned',
   close: closeBuffers,

@@ -43,6 +43,7 @@ export { SVM_FORMAT } from './svm/format.ts'
 export type { Answer, MigrationPolicy, PageFault } from './svm/policy.ts'
 export { firstTouch, system, threshold } from './svm/policy.ts'
 
+/** A GPU with replayable faults, and with memory of its own where it is given some (docs/svm.md). */
 export default defineDriver({
   name: 'svm',
 

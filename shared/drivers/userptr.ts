@@ -143,6 +143,7 @@ function busyUntil(dev: DeviceContext, mirror: Mirror, start: number, last: numb
   return until
 }
 
+/** A GPU that looks at user pointers when work is submitted (docs/families.md). */
 export default defineDriver({
   name: 'userptr',
 

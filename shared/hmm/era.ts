@@ -13,6 +13,7 @@ import { ERA_AT } from '../seam/superblock.ts'
 import type { Task } from '../seam/task.ts'
 
 export const ERAS = ['events', 'range-valid', 'sequence', 'two-pass', 'unlocked-timeout'] as const
+/** A generation of the protocol between drivers and notifiers (docs/eras.md). */
 export type Era = (typeof ERAS)[number]
 export const DEFAULT_ERA: Era = 'sequence'
 

@@ -18,14 +18,23 @@ import { EINVAL } from '../memory/errno.ts'
 import { LAST_VPN } from '../mm/vma.ts'
 import { MIRROR_WRITE } from './mirrorpte.ts'
 
+/** No event. */
 export const HMM_NONE = 0
+/** Fork: the device stops writing. */
 export const HMM_FORK = 1
+/** Pages move, or their entries change in a way that has no name of its own: drop access. */
 export const HMM_MIGRATE = 2
+/** Pages are unmapped: drop access, and forget what is known about them. */
 export const HMM_MUNMAP = 3
+/** The device faulted reading; its review of 2016 gave it this name. */
 export const HMM_DEVICE_READ_FAULT = 4
+/** The device faulted writing. */
 export const HMM_DEVICE_WRITE_FAULT = 5
+/** Pages become read-only, or are cleaned: stop writes. */
 export const HMM_WRITE_PROTECT = 6
+/** Pages go home from the memory of the device. */
 export const HMM_COPY_FROM_DEVICE = 7
+/** Pages go to the memory of the device: a special device fault. */
 export const HMM_COPY_TO_DEVICE = 8
 
 /** First page that no address space has: where every event ends at the latest (struct hmm, vm_end). */
@@ -87,6 +96,7 @@ export function eventsOverlap(a: Pick<HmmEvent, 'start' | 'end'>, b: Pick<HmmEve
   return !(a.end <= b.start || a.start >= b.end)
 }
 
+/** The name of an HMM_ type, as the kernel series has it. */
 export function etypeName(etype: number): string {
   return NAMES[etype] ?? `event type ${etype}`
 }

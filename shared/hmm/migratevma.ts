@@ -106,7 +106,9 @@ export const MIGRATE_WRITE = 1 << 3
 export const MIGRATE_ERROR = 1 << 5
 const MIGRATE_SHIFT = 6
 
+/** Which pages a migration chooses: those in system memory (MIGRATE_VMA_SELECT_SYSTEM). */
 export const SELECT_SYSTEM = 1
+/** Those in the memory of the device that asks (MIGRATE_VMA_SELECT_DEVICE_PRIVATE). */
 export const SELECT_DEVICE_PRIVATE = 2
 
 /** Most pages one call takes. */

@@ -37,6 +37,7 @@ import { keepDirectories } from './kept.ts'
 import { MIRROR_HW_READ, MIRROR_HW_WRITE } from './mirrorpte.ts'
 import { createTable, freeTable } from './table.ts'
 
+/** Word index of a mirror: what one device sees of one address space. Counted; getMirror and putMirror of `dev`. */
 export type Mirror = WordAt & { readonly brand: 'mirror' }
 export const NO_MIRROR = 0 as Mirror
 

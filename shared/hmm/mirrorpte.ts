@@ -34,21 +34,34 @@ export {
 
 const { bits: BIT, hwShift } = PTE_LAYOUTS.v12
 
+/** The entry is an address in the memory of the device. */
 export const MIRROR_VALID_DEV = 1 << BIT.ValidDev
+/** The entry is a page of the bus. */
 export const MIRROR_VALID_DMA = 1 << BIT.ValidDma
+/** The entry is a page frame of system memory. */
 export const MIRROR_VALID_PFN = 1 << BIT.ValidPfn
+/** Chosen for a move (v12). Drivers may use it; the runtime does not. */
 export const MIRROR_SELECT = 1 << BIT.Select
+/** The device may write. Changed under the lock of the directory. */
 export const MIRROR_WRITE = 1 << BIT.Write
+/** The device has written. Set without a lock; goes to the frame when the entry goes. */
 export const MIRROR_DIRTY = 1 << BIT.Dirty
+/** The entry holds something, of whatever kind. */
 export const MIRROR_VALID = MIRROR_VALID_DEV | MIRROR_VALID_DMA | MIRROR_VALID_PFN
 /** First of the four bits that belong to the driver. */
 export const MIRROR_HW_SHIFT = hwShift
 /** Two of them, where the hardware walks HMM's table but looks only at what the driver has shown it (era events). */
 export const MIRROR_HW_READ = 1 << MIRROR_HW_SHIFT
+/** As MIRROR_HW_READ, for writing. */
 export const MIRROR_HW_WRITE = 1 << (MIRROR_HW_SHIFT + 1)
 
 const v12 = hmmPteHelpers(PTE_LAYOUTS.v12)
-/** The helpers of the series for this layout. */
+/**
+ * The helpers of the series for the layout of v12, in TypeScript spelling (hmm_pte_test_and_clear_dirty is hmmPteTestAndClearDirty). Clear,
+ * Set, Test, TestAndClear and TestAndSet change or look at one bit of the entry at a word, each by one atomic operation; the directory's lock
+ * is held for valid, write and select bits. FromPfn, FromDmaAddr and FromDevAddr make an entry; Pfn, DmaAddr and DevAddr take it apart: 0, or
+ * all ones for DevAddr, where the entry holds no page of that kind. Addresses are in bytes.
+ */
 export const {
   hmmPteClearValidDev,
   hmmPteClearValidDma,
@@ -103,10 +116,12 @@ export function mirrorPteFromDma(page: DmaPage, bits: number): DmaPte {
   return (hmmPteFromDmaAddr((page * 2 ** PAGE_SHIFT) as DmaAddr) | bits) as DmaPte
 }
 
+/** Does the entry hold a page, of whatever kind? */
 export function mirrorValid(pte: MirrorPte): boolean {
   return (pte & MIRROR_VALID) !== 0
 }
 
+/** May the device write through the entry? */
 export function mirrorWritable(pte: MirrorPte): boolean {
   return (pte & MIRROR_WRITE) !== 0
 }

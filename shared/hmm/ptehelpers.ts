@@ -26,7 +26,9 @@ import type { PteBit, PteLayout } from './ptelayout.ts'
 export type MirrorPte = number & { readonly brand: 'mirror-pte' }
 /** Entries that are known to hold one kind of page. */
 export type PfnPte = MirrorPte & { readonly holds: 'pfn' }
+/** An entry that is known to hold a page of the bus. */
 export type DmaPte = MirrorPte & { readonly holds: 'dma' }
+/** An entry that is known to hold a page in the memory of the device. */
 export type DevPte = MirrorPte & { readonly holds: 'dev' }
 
 /** The address of a page on the device's bus, in bytes. */
@@ -69,10 +71,12 @@ export function hmmPteClearBit(task: Task, at: WordAt, bit: number): void {
   atomicAnd(task, at, ~maskOf(bit))
 }
 
+/** Sets bit number `bit` of the entry at `at`. */
 export function hmmPteSetBit(task: Task, at: WordAt, bit: number): void {
   atomicOr(task, at, maskOf(bit))
 }
 
+/** Is bit number `bit` of the entry at `at` set? */
 export function hmmPteTestBit(task: Task, at: WordAt, bit: number): boolean {
   return (atomicLoad(task, at) & maskOf(bit)) !== 0
 }

@@ -28,6 +28,7 @@ import type { IntervalNode } from '../sync/intervaltree.ts'
 import { type PfnFormat, put64, storeFormat } from './encoding.ts'
 import { type Mirror, mirrorMm, mirrorSub } from './mirror.ts'
 
+/** Word index of a range (kernel: hmm_range). Used by one thread at a time. 0: none. */
 export type Range = WordAt & { readonly brand: 'range' }
 export const NO_RANGE = 0 as Range
 

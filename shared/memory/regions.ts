@@ -39,6 +39,7 @@ export const REGION = {
   bytes: 20,
 } as const
 export type RegionName = keyof typeof REGION
+/** Words of each region of the buffer. */
 export type RegionSizes = Readonly<Record<RegionName, number>>
 
 const MAGIC = 0x484d4d31 // 'HMM1'

@@ -29,6 +29,7 @@ import { tick } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { getUserPage } from './gup.ts'
 
+/** Word index of a list of frames with their pages of the bus: what a range or a set of pins has mapped for DMA. */
 export type GupRange = WordAt & { readonly brand: 'gup-range' }
 export const NO_GUP_RANGE = 0 as GupRange
 

@@ -29,6 +29,7 @@ import { type File, fileGet, filePagemap, filePut, NO_FILE } from './file.ts'
 import { mmVmas } from './mm.ts'
 import { NO_PAGEMAP, type Pagemap } from './pagemap.ts'
 
+/** Word index of an area (kernel: vm_area_struct). mmap_sem held while it is used. */
 export type Vma = WordAt & { readonly brand: 'vma' }
 export const NO_VMA = 0 as Vma
 

@@ -22,9 +22,11 @@ export const NOTIFY = {
 } as const
 /** Owner of a PROTECTION_PAGE that is page cleaning, and not fork: the one reason is given for both. */
 export const PAGE_CLEANING = -1
+/** Name of a reason for an invalidation (kernel: enum mmu_notifier_event). */
 export type NotifyEvent = keyof typeof NOTIFY
 const NAMES = Object.keys(NOTIFY) as NotifyEvent[]
 
+/** The name of a NOTIFY value. */
 export function eventName(event: number): string {
   return NAMES[event] ?? `event ${event}`
 }

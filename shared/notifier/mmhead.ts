@@ -21,6 +21,7 @@ import { lookupOp, opKey } from '../seam/optable.ts'
 import { get } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 
+/** Word index of an address space (kernel: mm_struct). */
 export type Mm = WordAt & { readonly brand: 'mm' }
 export const NO_MM = 0 as Mm
 

@@ -30,6 +30,7 @@ import type { Task } from '../seam/task.ts'
 import type { Mm } from './mmhead.ts'
 import type { Sub } from './subscriptions.ts'
 
+/** Word index of an invalidation that is running (kernel: mmu_notifier_range): from its start to its end, pages, event, owner. */
 export type NotifierRange = WordAt & { readonly brand: 'notifier-range' }
 
 /** Deepest nesting: exit inside a callback that frees, plus a split inside a zap, with room to spare. */

@@ -78,6 +78,7 @@ export const NOISE_CHANCE = 116
 
 /** Kinds of actor, and the names they have in reports. */
 export const ACTOR_KIND = { main: 0, cpu: 1, notifier: 2, engine: 3, service: 4, reclaim: 5 } as const
+/** What an actor is: main, cpu, notifier, engine, service or reclaim. */
 export type ActorKind = keyof typeof ACTOR_KIND
 const KIND_NAMES = Object.keys(ACTOR_KIND) as ActorKind[]
 

@@ -8,12 +8,14 @@ import { shadowCheck } from './plain.ts'
 import { POINT_LOAD, POINT_RMW, POINT_STORE, slowPoint } from './point.ts'
 import type { Task } from './task.ts'
 
+/** Loads a shared word: a schedule point. */
 export function atomicLoad(task: Task, at: WordAt): number {
   if (task.gate !== 0) slowPoint(task, POINT_LOAD, at)
   if (task.checked) shadowCheck(task, at)
   return Atomics.load(task.words, at)
 }
 
+/** Stores a shared word: a schedule point. */
 export function atomicStore(task: Task, at: WordAt, value: number): void {
   if (task.gate !== 0) slowPoint(task, POINT_STORE, at)
   if (task.checked) shadowCheck(task, at)

@@ -11,6 +11,7 @@ import { violation } from './violation.ts'
 /** What died at a word and who freed it, in words. Registered under index 0 for the room that frees (frame/objects.ts). */
 export const OBITUARY = opKey<(task: Task, at: WordAt) => string>('obituary')
 
+/** Reads a shared word: no schedule point. Under the lock that guards the word, or behind a point. */
 export function get(task: Task, at: WordAt): number {
   if (task.checked) shadowCheck(task, at)
   return task.words[at] as number
@@ -21,6 +22,7 @@ export function getU32(task: Task, at: WordAt): number {
   return get(task, at) >>> 0
 }
 
+/** Writes a shared word: no schedule point. Under the lock that guards the word, or before anybody else has it. */
 export function put(task: Task, at: WordAt, value: number): void {
   if (task.checked) shadowCheck(task, at)
   task.words[at] = value

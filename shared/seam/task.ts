@@ -37,6 +37,7 @@ export interface LockClock {
   dropped(lock: WordAt): void
 }
 
+/** What a thread needs to take part in a machine. */
 export interface TaskOptions {
   readonly buffer: SharedArrayBuffer
   /** Actor number of the calling thread. */

@@ -7,6 +7,7 @@ import { haltMachine } from './halt.ts'
 import { unwind } from './point.ts'
 import type { Task } from './task.ts'
 
+/** The oracles by their codes (docs/oracles.md). */
 export const ORACLES = {
   PG: 'page generation',
   PERM: 'shadow permission',
@@ -22,8 +23,10 @@ export const ORACLES = {
   CON: 'contract',
   SEC: 'secrecy',
 } as const
+/** Code of an oracle. */
 export type Oracle = keyof typeof ORACLES
 
+/** What an oracle saw: a bug, never a maybe. */
 export interface Violation {
   readonly oracle: Oracle
   readonly message: string

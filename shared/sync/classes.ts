@@ -51,6 +51,7 @@
  */
 export type LockKind = 'sleep' | 'spin' | 'pseudo'
 
+/** A class of locks: the order in which locks may be taken is an order of classes. */
 export interface LockClass {
   readonly id: number
   readonly name: string

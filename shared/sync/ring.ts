@@ -35,6 +35,7 @@ import type { Task } from '../seam/task.ts'
 import { RING } from './classes.ts'
 import { spinLock, spinUnlock } from './spinlock.ts'
 
+/** Word index of a ring: a queue of records of a fixed size for many producers and one consumer. */
 export type Ring = WordAt & { readonly brand: 'ring' }
 
 const SLOTS = 0

@@ -37,6 +37,7 @@ import type { LockClass } from './classes.ts'
 import { assertHeldExclusive, assertMaySleep, checkOrder, popHeld, pushHeld } from './held.ts'
 import { queueAppend, queueFirst, queueLock, queueMode, queueNext, queueRemove, queueUnlock } from './queue.ts'
 
+/** Words of an rwsem. Zeroed, it is free. */
 export const RWSEM_WORDS = 16
 const COUNT = 0
 const OWNER = 1

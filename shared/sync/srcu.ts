@@ -24,6 +24,7 @@ import { assertMaySleep, checkOrder, popHeld, pushHeld } from './held.ts'
 import { ownerDrop, ownerTake } from './ownerword.ts'
 import { waitUntil, wakeAll } from './waitqueue.ts'
 
+/** Words of an srcu domain. Zeroed, it has no readers. */
 export const SRCU_WORDS = 16
 const INDEX = 0
 const READERS = 1

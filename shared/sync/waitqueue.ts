@@ -19,6 +19,7 @@ import type { Task } from '../seam/task.ts'
 import { assertMaySleep } from './held.ts'
 import { QUEUE_WORDS, queueAppend, queueFirst, queueLock, queueNext, queueRemove, queueUnlock } from './queue.ts'
 
+/** Words of a wait queue. Zeroed, nobody waits. */
 export const WAIT_QUEUE_WORDS = QUEUE_WORDS
 const FIRST = 1
 const MODE_WAITING = 1

@@ -64,6 +64,7 @@ const recordingSchema = z.object({
   schedule: z.array(segment).max(MAX_REPLAY),
 })
 
+/** A recorded schedule: what a replay file and a token hold. */
 export type Recording = z.infer<typeof recordingSchema>
 
 /** The text of a replay file. */

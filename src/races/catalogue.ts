@@ -8,6 +8,7 @@
 import type { Oracle } from '../../shared/seam/violation.ts'
 import { RACE_IDS } from './index.ts'
 
+/** A known race: where it belongs, who sees it, whether it can be put in. */
 export interface CatalogueEntry {
   readonly number: number
   readonly id: string
@@ -74,6 +75,7 @@ function rungs(number: number): Pick<CatalogueEntry, 'bred' | 'bredBy'> {
   return { ...(after === undefined ? {} : { bred: after }), ...(before === undefined ? {} : { bredBy: before }) }
 }
 
+/** All known races, by number (docs/races.md). */
 export const CATALOGUE: readonly CatalogueEntry[] = [
   race(1, 'valid-flag-aba', 'a boolean "range valid" forgets a whole invalidation', ['G19'], ['PG', 'SUB'], 2),
   race(2, 'range-listed-after-callback', 'invalidation is announced after the callback ran', ['G15'], ['PG', 'SUB'], 2),

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { HmmError } from '../../shared/seam/error.ts'
 
+/** A mistake in the core: texts of one built file, and what stands there instead. */
 export interface CoreEdit {
   /** Built file, from the root of the build: `shared/mm/fault.js`. */
   readonly file: string

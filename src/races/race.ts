@@ -17,6 +17,7 @@ export interface Search {
   readonly teardownEvery?: number
 }
 
+/** A race that can be put in: its scenario, its mistake, how it is looked for, who may report it. */
 export interface Race {
   /** Number in the catalogue. */
   readonly number: number

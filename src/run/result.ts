@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import type { Era } from '../../shared/hmm/era.ts'
 import type { SequentialScenario } from '../scenario/parse.ts'
 
+/** How one recorded file went. */
 export interface FileResult {
   readonly file: string
   /** False when an answer differs or the audit found something. A skipped file is ok. */
@@ -20,6 +21,7 @@ export interface FileResult {
   readonly audit?: readonly string[]
 }
 
+/** How many files of a folder passed, failed and were skipped. */
 export interface FolderResult {
   readonly name: string
   readonly passed: number

@@ -41,6 +41,7 @@ export interface ScenarioDevice {
   readonly policy?: string
 }
 
+/** A parsed concurrent scenario (docs/scenarios.md). */
 export interface ConcurrentScenario {
   readonly file: string
   readonly name: string

@@ -1,6 +1,7 @@
 /** A mistake in an input file: one sentence that names the place. Exit code 2. */
 import { HmmError } from '../../shared/seam/error.ts'
 
+/** A mistake in an input file: one sentence that names file and line. */
 export class InputError extends HmmError {
   readonly file: string
   /** 0 when the mistake is the file's as a whole. */

@@ -7,6 +7,7 @@ import type { ScenarioLine, ScenarioOp, ThreadOp } from '../../shared/actor/ops.
 import { InputError } from './error.ts'
 import * as token from './tokens.ts'
 
+/** A parsed sequential scenario (docs/scenarios.md). */
 export interface SequentialScenario {
   readonly file: string
   /** Name and purpose: the first comment line. */

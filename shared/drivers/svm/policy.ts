@@ -36,12 +36,14 @@ export interface PageFault {
   readonly nowNs: number
 }
 
+/** Where the page goes. */
 export type Answer =
   | { readonly do: 'map' }
   | { readonly do: 'pin' }
   /** Pages [first, first + pages): the faulting one among them. Cut to its area and its 2 MiB, and to what the device can hold. */
   | { readonly do: 'migrate'; readonly first: number; readonly pages: number }
 
+/** Decides where the pages of an svm device with memory go (docs/svm.md). Keeps nothing: every worker has its own copy. */
 export interface MigrationPolicy {
   /** How it is called in reports. */
   readonly name: string
@@ -54,6 +56,7 @@ export interface MigrationPolicy {
   readonly prefetch?: boolean
   /** Pages that are moved to and fro are left alone, then pinned (svm/thrashing.ts). Default false. */
   readonly mitigateThrashing?: boolean
+  /** Asked once for each fault on a page that is not in the memory of the device. No lock held. */
   onFault(fault: PageFault): Answer
 }
 
@@ -62,8 +65,10 @@ const THRESHOLD = 3
 
 const MAP: Answer = { do: 'map' }
 
+/** Pages stay in system memory: the default of a device without memory. */
 export const system: MigrationPolicy = { name: 'system', onFault: () => MAP }
 
+/** A page moves at its first fault: the default of a device with memory. */
 export const firstTouch: MigrationPolicy = {
   name: 'first-touch',
   prefetch: true,
@@ -71,6 +76,7 @@ export const firstTouch: MigrationPolicy = {
   onFault: ({ vpn }) => ({ do: 'migrate', first: vpn, pages: 1 }),
 }
 
+/** A page moves at its third fault. */
 export const threshold: MigrationPolicy = {
   name: 'threshold',
   mitigateThrashing: true,
