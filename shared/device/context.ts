@@ -145,12 +145,12 @@ export class DeviceContext extends RangeContext {
     return rangeOwner(this.task, range)
   }
 
-  /** False: the callback must not sleep; use tryLock, and return false if it fails. */
+  /** False: the callback must not sleep (kernel: mmu_notifier_range_blockable); use tryLock, and return false if it fails. */
   blockable(range: NotifierRange): boolean {
     return rangeBlockable(this.task, range)
   }
 
-  /** Stores the invalidation's sequence: readers that began before will retry. Update lock held. */
+  /** Stores the invalidation's sequence (kernel: mmu_interval_set_seq, 5.5): readers that began before will retry. Update lock held. */
   setSeq(mirror: Mirror, seq: number): void {
     assertMirrorLocked(this.task, mirror)
     protocolOf(this.task).invalidated(this.task, mirror, seq)

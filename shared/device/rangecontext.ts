@@ -114,7 +114,10 @@ export class RangeContext {
     rangeRequest(this.task, range, defaultFlags, mask)
   }
 
-  /** Begins a fill; false when the mirror is dead: give up. Not with the update lock held. */
+  /**
+   * Begins a fill (kernel: mmu_interval_read_begin, 5.5): remembers the sequence, and sleeps while an invalidation that has met the mirror is
+   * running. False when the mirror is dead: give up. Not with the update lock held, nor any lock that a callback takes.
+   */
   rangeWait(range: Range): boolean {
     const since = phaseBegins(this.task)
     const alive = rangeWait(this.task, range)
@@ -149,7 +152,10 @@ export class RangeContext {
     return rangeSnapshot(this.task, range)
   }
 
-  /** May the entries be installed? Update lock held; install before dropping it. Counts a retry when not. */
+  /**
+   * May the entries be installed? (Kernel: mmu_interval_read_retry, 5.5, says the opposite.) Update lock held; install before dropping it.
+   * Counts a retry when not.
+   */
   rangeValid(range: Range): boolean {
     const since = phaseBegins(this.task)
     const valid = rangeValid(this.task, range)
@@ -163,7 +169,7 @@ export class RangeContext {
     rangeUnregister(this.task, range)
   }
 
-  /** Sequence for code that works without ranges; not with the update lock held. */
+  /** Sequence for code that works without ranges (kernel: mmu_interval_read_begin, 5.5). Sleeps; not with the update lock held. */
   readBegin(mirror: Mirror): number {
     const since = phaseBegins(this.task)
     const seq = protocolOf(this.task).readBegin(this.task, mirror)

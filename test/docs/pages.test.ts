@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { RACE_IDS } from '../../src/races/index.ts'
 import { workerFlags } from '../../src/remote.ts'
-import { commandsOn, firstDifference, PAGES, ROOT, scenariosOn, shape, shownOn, textOf, words } from './pages.ts'
+import { brokenLinks, commandsOn, firstDifference, PAGES, ROOT, scenariosOn, shape, shownOn, textOf, words } from './pages.ts'
 
 const CLI = join(ROOT, 'dist/src/cli.js')
 
@@ -115,6 +115,11 @@ t.test('every command in the text is one that hmm knows', (t) => {
     }),
     [],
   )
+  t.end()
+})
+
+t.test('every link leads somewhere', (t) => {
+  t.same([...PAGES, 'CONTRIBUTING.md', 'CHANGELOG.md'].flatMap(brokenLinks), [])
   t.end()
 })
 

@@ -3,8 +3,8 @@
  * output is the one of the page. Times, counts and ids are not compared, nor is how far columns are apart: every number stands for any
  * other, with or without its unit. `...` in a line of its own stands for lines that were left out.
  */
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
@@ -69,6 +69,22 @@ export function scenariosOn(page: string): Map<string, string> {
       text,
     ]),
   )
+}
+
+/** Links of a page to files here that are not there, or to headings that these do not have. */
+export function brokenLinks(page: string): string[] {
+  const headings = (path: string) =>
+    [...textOf(path).matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replace(/[^\w\s-]/g, '')
+        .replace(/\s/g, '-'),
+    )
+  return [...textOf(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].flatMap(([, to = '', anchor]) => {
+    const path = to === '' ? page : join(dirname(page), to)
+    if (!existsSync(join(ROOT, path))) return [`${page}: ${to}`]
+    return anchor === undefined || headings(path).includes(anchor) ? [] : [`${page}: ${to}#${anchor}`]
+  })
 }
 
 /** The words of a command as a shell would hand them over. */
