@@ -70,9 +70,10 @@ for (const page of PAGES) {
 
 t.test('the five minutes of docs/getting-started.md', async (t) => {
   const page = 'docs/getting-started.md'
-  const [made, clean, found] = shownOn(page).map(({ output }) => output)
+  const [demo, made, clean, found] = shownOn(page).map(({ output }) => output)
   const [right = '', wrong = ''] = [...textOf(page).matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code)
   const folder = t.testdir()
+  t.equal(firstDifference(demo ?? ['?'], await printed(folder, ['demo'])), null, 'the demo')
   t.equal(firstDifference(made ?? ['?'], await printed(folder, ['new', 'driver', 'my-gpu'])), null)
   const home = join(folder, 'my-gpu')
   mkdirSync(join(home, 'node_modules'))
@@ -83,6 +84,25 @@ t.test('the five minutes of docs/getting-started.md', async (t) => {
   t.ok(driver.includes(right) && wrong !== '', 'the page shows what is in the driver')
   writeFileSync(join(home, 'driver.js'), driver.replace(right, wrong))
   t.equal(firstDifference(found ?? ['?'], await explored()), null, 'found')
+})
+
+t.test('the lesson of README.md', async (t) => {
+  const shown = shownOn('README.md').filter(({ command }) => /my-gpu/.test(command))
+  const [made, , found, clean, complete] = shown.map(({ output }) => output)
+  const folder = t.testdir()
+  t.equal(firstDifference(made ?? ['?'], await printed(folder, ['new', 'driver', 'my-gpu', '--lesson'])), null)
+  const home = join(folder, 'my-gpu')
+  mkdirSync(join(home, 'node_modules'))
+  symlinkSync(ROOT, join(home, 'node_modules/hmm-runtime')) // npm install
+  const explored = (...options: string[]) => printed(home, ['explore', 'my-gpu.scn', ...options])
+  t.equal(firstDifference(found ?? ['?'], await explored()), null, 'found')
+  const driver = readFileSync(join(home, 'driver.js'), 'utf8')
+  // As the page says: with that line in front of the `if`.
+  const mended = driver.replace(/^( *if \(.*USED_WORD.*\n) *(dev\.setSeq\(.*\n)/m, '    $2$1')
+  t.not(mended, driver)
+  writeFileSync(join(home, 'driver.js'), mended)
+  t.equal(firstDifference(clean ?? ['?'], await explored('--schedules', '100')), null, 'clean')
+  t.equal(firstDifference(complete ?? ['?'], await explored('--strategy', 'dfs', '--preemptions', '1')), null, 'all of them')
 })
 
 t.test('what the pages say of the recorded files is what there is', (t) => {
