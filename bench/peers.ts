@@ -28,7 +28,7 @@ export interface PeersOptions {
 const FUTEX = 'floor/futex-round-trip'
 const SPIN = 'floor/spin-round-trip'
 /** A spin round trip takes not much more than reading the clock: so many are timed as one. */
-const SPIN_BATCH = 512
+const SPIN_BATCH = 2048
 /** Share of the asker's waits that must have slept for a futex round trip to be one. */
 const LEAST_SLEPT = 0.5
 /** What a pair may take beyond its time: two workers have to start. */

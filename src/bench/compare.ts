@@ -89,14 +89,19 @@ export function readBenchDocument(file: string): BenchDocument {
   throw new InputError(file, 0, `${issue?.path.join('.')}: ${issue?.message}`)
 }
 
+/** A floor stands in each benchmark that has it beside its rows: those are rows of their own. */
+function sameRow(a: ComparableResult, b: ComparableResult): boolean {
+  return a.name === b.name && a.benchmark === b.benchmark
+}
+
 /** Compares. `thresholdPercent` is what a significant change may be without being a regression. */
 export function compare(old: Comparable, now: Comparable, file: string, thresholdPercent = 10): Comparison {
   const changes = now.results.flatMap((one) => {
-    const before = old.results.find(({ name }) => name === one.name)
+    const before = old.results.find((other) => sameRow(other, one))
     return before === undefined ? [] : [changeOf(side(old, before), side(now, one), thresholdPercent / 100)]
   })
   const missing = (from: Comparable, to: Comparable) =>
-    from.results.map(({ name }) => name).filter((name) => !to.results.some((one) => one.name === name))
+    from.results.filter((row) => !to.results.some((other) => sameRow(other, row))).map(({ name }) => name)
   return {
     old_file: file,
     threshold_percent: thresholdPercent,
