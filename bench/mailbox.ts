@@ -10,6 +10,7 @@
  * In all of them the two ends are kept on a core each, where the host can do that. Left alone, a busy host puts both on one core, as
  * they take turns: then nobody is awake while the other runs, and what is measured is the host's switch from one to the other.
  */
+import { MAIL_BATCH } from '../shared/actor/bench/course.ts'
 import { usableCores } from '../src/cores.ts'
 import { courseRow, measureCourse, onMachine } from './courses.ts'
 import { type BenchResult, relativeTo } from './measure.ts'
@@ -29,16 +30,17 @@ export async function mailboxBench({ seconds = 0.5 }: MailboxOptions = {}): Prom
     const rows: BenchResult[] = []
     for (const parked of [false, true]) {
       const name = parked ? 'mailbox/parked' : 'mailbox/awake'
+      const batch = parked ? 1 : MAIL_BATCH
       if (rows.length > 0) machine.reset()
       const run = await measureCourse(machine, {
         name,
         seconds,
         course: (rounds) => ({ name: 'mailbox', parked, rounds }),
-        least: 200,
+        least: 200 * batch,
         warm: 5000,
-        timesPerUnit: 1,
+        timesPerUnit: 1 / batch,
       })
-      rows.push(courseRow(name, run))
+      rows.push(courseRow(name, run, batch))
     }
     return rows
   })

@@ -2,7 +2,7 @@
  * Course `mailbox`: two cpus, a ring to each. Cpu 0 sends a number and times until its answer is there; cpu 1 answers what it gets. The
  * same ring carries commands to engines and faults to services.
  *
- *   awake    cpu 0 sends the next number at once: cpu 1 still looks for it
+ *   awake    cpu 0 sends the next number at once: cpu 1 still looks for it; MAIL_BATCH of them are timed as one
  *   parked   cpu 0 sends it when cpu 1 sleeps: it is woken, answers, and finds cpu 0 still looking, or asleep
  */
 import { NO_MM } from '../../notifier/mmhead.ts'
@@ -11,7 +11,7 @@ import type { Task } from '../../seam/task.ts'
 import { createRing, type Ring, ringConsume, ringPeek, ringPublish, ringReserve, ringWait } from '../../sync/ring.ts'
 import { awaitFinished, awaitRun, finishRun, openRun, runBoard, setRunBoard } from '../rendezvous.ts'
 import { type Board, createBoard, freeBoard, MAIL_SLOTS, MAIL_WORDS, mailAt } from './board.ts'
-import { awaitSleep, type MailboxCourse, mustBe, WARM_UP_SHARE } from './course.ts'
+import { awaitSleep, MAIL_BATCH, type MailboxCourse, mustBe, WARM_UP_SHARE } from './course.ts'
 import type { Samples } from './samples.ts'
 
 /** Ends the answerer. */
@@ -26,13 +26,16 @@ export function askByMail(task: Task, { parked, rounds }: MailboxCourse, samples
   setRunBoard(task, board)
   openRun(task, NO_MM, 2)
   const warm = Math.ceil(rounds / WARM_UP_SHARE)
-  for (let round = 1; round <= rounds; round++) {
+  const batch = parked ? 1 : MAIL_BATCH
+  for (let round = 1; round <= rounds; ) {
     if (parked) awaitSleep(task, ANSWERER)
     const since = task.nowNs()
-    send(task, there, round)
-    const answer = receive(task, back)
+    for (let i = 0; i < batch; i++, round++) {
+      send(task, there, round)
+      const answer = receive(task, back)
+      mustBe(answer === round, `${round} was sent, and ${answer} came back`)
+    }
     const ns = task.nowNs() - since
-    mustBe(answer === round, `${round} was sent, and ${answer} came back`)
     if (round > warm) samples.add(ns)
   }
   send(task, there, LAST)
