@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { demoDocument } from '../../src/documents.ts'
+import { firstDifference, shownOn } from '../docs/pages.ts'
 import { hmm, hmmStarted } from '../support/command.ts'
 
 t.test('found, replayed, shrunk to one preemption; without the race all schedules and the load are clean', (t) => {
@@ -15,6 +16,8 @@ t.test('found, replayed, shrunk to one preemption; without the race all schedule
     [],
     'nothing is wider than 110 columns',
   )
+  const page = shownOn('docs/getting-started.md').find(({ command }) => command === 'hmm demo')
+  t.equal(firstDifference(page?.output ?? ['?'], stdout.split('\n')), null, 'it prints what the page shows')
   t.match(stdout, /^ step +cpu \(cpu 0\) +gpu \(engine 0\) +service 0$/m)
   t.match(stdout, /^PG \(page generation\): device 0 wrote A\+0 through a stale entry/m)
   const { ok, found, fixed, load, interrupted } = demoDocument.parse(JSON.parse(readFileSync(file, 'utf8')))

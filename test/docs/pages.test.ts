@@ -70,10 +70,9 @@ for (const page of PAGES) {
 
 t.test('the five minutes of docs/getting-started.md', async (t) => {
   const page = 'docs/getting-started.md'
-  const [demo, made, clean, found] = shownOn(page).map(({ output }) => output)
+  const [, made, clean, found] = shownOn(page).map(({ output }) => output) // the first is the demo, which test/demo compares
   const [right = '', wrong = ''] = [...textOf(page).matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code)
   const folder = t.testdir()
-  t.equal(firstDifference(demo ?? ['?'], await printed(folder, ['demo'])), null, 'the demo')
   t.equal(firstDifference(made ?? ['?'], await printed(folder, ['new', 'driver', 'my-gpu'])), null)
   const home = join(folder, 'my-gpu')
   mkdirSync(join(home, 'node_modules'))

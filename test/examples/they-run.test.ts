@@ -24,7 +24,7 @@ for (const name of names) {
     t.ok(existsSync(join(EXAMPLES, name, 'README.md')))
     const { status, stdout, stderr } = spawnSync(join(EXAMPLES, name, 'run'), {
       encoding: 'utf8',
-      env: { ...process.env, NODE_OPTIONS: '', HMM: `${process.execPath} ${CLI}` },
+      env: { ...process.env, NODE_OPTIONS: '', HMM: `${process.execPath} ${CLI}`, SCHEDULES: '100' },
     })
     t.equal(status, 0, `${stdout}\n${stderr}`)
     t.end()
