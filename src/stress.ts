@@ -13,9 +13,11 @@ import { checkSubset } from '../shared/check/subset.ts'
 import { auditSums } from '../shared/check/sum.ts'
 import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import type { MirrorReclaim } from '../shared/hmm/mirrorreclaim.ts'
+import { actorAt, OP } from '../shared/seam/actors.ts'
 import { quietStore } from '../shared/seam/atomics.ts'
 import { HmmError } from '../shared/seam/error.ts'
 import { WIND_DOWN_AT } from '../shared/seam/superblock.ts'
+import { describeActor } from '../shared/seam/trace.ts'
 import type { Violation } from '../shared/seam/violation.ts'
 import { type Aftermath, aftermath } from './aftermath.ts'
 import { driverUrl, policyTakers, policyUrl } from './drivers.ts'
@@ -146,6 +148,8 @@ export interface StressResult {
 }
 
 const DEFAULT_NOISE = 1 / 64
+/** Many times what the operations in hand need to end once a load is over. Who goes in circles completes some for ever (watch.ts). */
+const REST_S = 20
 /** Room for what reclaim puts out. */
 const RECLAIM_SWAP_PAGES = 1024
 
@@ -258,7 +262,8 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
       interrupted = done === null && elapsed < seconds
       if (feeder === null) quietStore(task, WIND_DOWN_AT, 1)
       else feeder.stop()
-    }
+    } else if (ran > 0 && elapsed > ran + REST_S && !isQuiet(task))
+      throw new HmmError('HMM_ERR_HUNG', `the load was over ${REST_S} s ago, and not all came to rest: ${notAtRest(machine)}`)
     if (isQuiet(task)) {
       found.push(
         ...checkSubset(task, config.devices),
@@ -307,6 +312,15 @@ function writeTimeline(machine: Machine, file: string, title: string): StressRes
   const { text, summary } = chromeTrace(machine.task.words, machine.actorNames, title)
   writeWhole(file, text)
   return { file, ...summary }
+}
+
+/** Who is still at something, and at what. */
+function notAtRest({ task, actorNames }: Machine): string {
+  const busy = actorNames.flatMap((_, id) => {
+    const record = actorAt(task.words, id)
+    return task.words[record + OP] === 0 ? [] : [describeActor(task.words, id)]
+  })
+  return busy.join('; ') || 'all are between two operations'
 }
 
 /** What a scenario says behind a device for it to be as in this load. */

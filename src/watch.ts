@@ -81,7 +81,7 @@ export class Watch {
 
   /**
    * One look, then `then`. Both take locks of the machine, so they unwind like any actor when it is halted under them: the
-   * outcome of the run says why it was. Anything else they throw ends the run.
+   * outcome of the run says why it was. Anything else they throw ends the run: an HmmError with its own sentence.
    */
   tick(then: () => void): void {
     try {
@@ -89,6 +89,7 @@ export class Watch {
       if (haltState(this.task.words) === null) then()
     } catch (error) {
       if (error instanceof HaltSignal) this.task.halting = false
+      else if (error instanceof HmmError) this.fail('hung', -1, error.code, error.message)
       else this.fail('failure', -1, 'HMM_ERR_AUDIT', `the audit failed: ${error instanceof Error ? error.stack : String(error)}`)
     }
   }
