@@ -75,6 +75,7 @@ export const TABLE = {
   },
 } as const satisfies Record<string, Benchmark>
 
+/** Name of a benchmark. */
 export type BenchmarkName = keyof typeof TABLE
 
 /** Their names and summaries, for the help. */

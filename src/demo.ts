@@ -11,6 +11,7 @@ import { type StressResult, stress } from './stress.ts'
 import type { StressProgress } from './stressfigures.ts'
 import { packageUrl } from './version.ts'
 
+/** How the demo is run. */
 export interface DemoOptions {
   readonly seed?: number
   /** Seconds under load. Default 4. */

@@ -33,6 +33,7 @@ export interface Findings {
   readonly others: number | null
 }
 
+/** What was found of a host, and what follows from it. */
 export interface DoctorReport {
   /** What a machine cannot do without and is not here: sentences. */
   readonly missing: readonly string[]

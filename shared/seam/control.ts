@@ -273,7 +273,9 @@ export class Baton {
   /** Ends the record of who moved last. Conductor, and every switch. */
   closeSegment(): void {
     const { words, header } = this
-    if ((words[header + w.STEP] as number) > (words[header + w.FAIR_FROM] as number)) return // what is fair needs no record
+    // What is fair needs no record. A segment that began before needs one, though it may end long after: nobody else could move.
+    const began = (words[header + w.STEP] as number) - (words[header + w.PASSES] as number)
+    if (began >= (words[header + w.FAIR_FROM] as number)) return
     const count = words[header + w.SEGMENTS] as number
     if (count >= w.MAX_SEGMENTS) {
       words[header + w.SEGMENTS_FULL] = 1

@@ -14,6 +14,7 @@ import { InputError } from '../scenario/error.ts'
 import { median } from './median.ts'
 import { rankSumP, smallestP } from './ranksum.ts'
 
+/** One row of two documents: its medians in ns, what both are held against, and whether the change is more than chance. */
 export interface Change {
   readonly name: string
   readonly old_ns: number
@@ -30,6 +31,7 @@ export interface Change {
   readonly regression: boolean
 }
 
+/** Two bench documents row by row. */
 export interface Comparison {
   readonly old_file: string
   readonly threshold_percent: number

@@ -5,6 +5,7 @@
 import { STEPS_OF_A_BATCH, STEPS_OF_A_TIME } from '../../bench/clock.ts'
 import type { Findings } from '../doctor.ts'
 
+/** How far one kind of figure can be trusted on a host, and why. */
 export interface Judgement {
   /** What kind of figure. */
   readonly what: string

@@ -34,6 +34,12 @@ t.test('two polite neighbours who count their rounds: no state comes back, and n
   t.equal((await replay(find?.token as string)).same, true)
 })
 
+t.test('alone in a loop when the schedule becomes fair: what was passed before is in the recording', async (t) => {
+  const result = await explore({ bug: 'readonly-vma-write-fault-spin', depth: 2, schedules: 20 })
+  t.equal(result.violation?.oracle, 'PROG')
+  t.equal((await replay(result.violation?.token as string)).same, true)
+})
+
 t.test('two threads that complete one operation after the other, and change nothing', async (t) => {
   const rounds = fileURLToPath(new URL(`./protocols/rounds${extension}`, import.meta.url))
   const result = await explore({ actors: { module: rounds, threads: ['rounds', 'rounds'] }, strategy: 'random', schedules: 2 })
