@@ -32,7 +32,13 @@ function fixedOf(race: Measured): string {
 
 function stressOf({ stress }: Measured): string {
   if (stress === null) return ''
-  return stress.hits === 0 ? '0' : `${perMinute(stress.hits, stress.seconds)} (${stress.loads.join(', ')})`
+  if (stress.hits === 0) return '0'
+  return `${perMinute(stress.hits, stress.seconds)}: ${stress.oracles.map(inWords).join(', ')} (${stress.loads.join(', ')})`
+}
+
+/** Who saw it under load: an oracle, or nobody before the machine broke. */
+function inWords(oracle: string): string {
+  return oracle === 'HMM_ERR_HUNG' ? 'hung' : oracle === 'HMM_ERR_INVARIANT' ? 'assertion' : oracle
 }
 
 function perMinute(hits: number, seconds: number): string {
@@ -69,7 +75,8 @@ export function markdown(races: readonly Measured[], asked: Asked, machine: stri
     'brackets how many seeds found it, where not all did; "-": none did. Depth first (two preemptions at most) has no seeds: the',
     `schedule that shows it, of at most ${number(asked.most * DFS_TIMES)}; "endless": it met a schedule that does not end, and cannot pass it.`,
     '"PCT" is hits per schedule at the depth of the race, and what PCT promises: 1 / (n * k^(d-1)) for n actors and k steps.',
-    `"Stress" is hits per minute of real threads under load (mixed, huge and migrate, ${asked.stress_seconds} s each), and which loads saw it.`,
+    `"Stress" is hits per minute of real threads under load (mixed, huge and migrate, ${asked.stress_seconds} s each): the oracle,`,
+    '"hung" where the machine did not move or come to rest, "assertion" where one of the core failed; and which loads.',
     '"Trace" is a find, shrunk: operations, preemptions, lines of its table. "Clean" is the same five searches on the same scenario without',
     `the race: so many schedules, and nothing found. ${machine}`,
     '',
