@@ -1,0 +1,36 @@
+/**
+ * Is a pass that is one call of the module right in every order of its steps? A driver that uses it though accesses are checked, in the
+ * form whose atomics are schedule points, is explored by each scheduler, with all oracles; one whose invalidation is not heard is found.
+ */
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { explore } from '../../src/explore.ts'
+
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+const SCENARIO = fileURLToPath(new URL('../../../test/explore/scenarios/page-goes-beside-a-mirrored-one.scn', import.meta.url))
+
+function svm(name: string): { svm: string } {
+  return { svm: fileURLToPath(new URL(`../drivers/${name}${extension}`, import.meta.url)) }
+}
+
+for (const strategy of ['pct', 'random'] as const) {
+  t.test(`clean over 1,000 schedules by ${strategy}`, async (t) => {
+    const result = await explore({ scenario: SCENARIO, strategy, schedules: 1000, drivers: svm('passes-whole') })
+    t.equal(result.violation, undefined)
+    t.equal(result.cut_off, 0)
+    t.equal(result.schedules, 1000)
+  })
+}
+
+t.test('clean in every schedule with one preemption', async (t) => {
+  const drivers = svm('passes-whole')
+  const result = await explore({ scenario: SCENARIO, strategy: 'dfs', preemptions: 1, drivers, schedules: 20_000 })
+  t.equal(result.violation, undefined)
+  t.equal(result.complete, true, `${result.schedules} schedules`)
+})
+
+t.test('an invalidation that is not heard is found', async (t) => {
+  const result = await explore({ scenario: SCENARIO, schedules: 2000, drivers: svm('passes-unheard'), shrink: false })
+  t.equal(result.violation?.oracle, 'SUB')
+  t.ok(result.schedules < 2000, `after ${result.first_hit} schedules`)
+})
