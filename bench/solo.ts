@@ -1,8 +1,11 @@
 /**
  * One thread, one address space, one device's mirror of it, and nobody else: what the protocol costs when nothing is in its way.
- * The loop of a driver is done here step by step, as the C program does that the figures are held against:
+ * The loop of a driver is done here in two ways, with the same steps as in the C program that the figures are held against:
  *
  *     register · wait until valid · mmap_sem · area, snapshot, requests · update lock · still valid? · mirror entries · all back
+ *
+ *     mirrorRange          by dev.mirrorRange, which is all of it
+ *     mirrorRangeBySteps   by one call for each step, as a driver does that has something of its own to do between them
  *
  * The thread is a cpu actor of its own machine; engine and service of the device never run, so a flush of its TLB waits for nobody.
  */
@@ -22,7 +25,7 @@ import { ADVICE, madvise } from '../shared/mm/madvise.ts'
 import { createMm, registerMm } from '../shared/mm/mm.ts'
 import { mmap, PLACE_FIXED } from '../shared/mm/mmap.ts'
 import { pteFrame, ptePresent } from '../shared/mm/pte.ts'
-import { VM_READ, VM_WRITE } from '../shared/mm/vma.ts'
+import { VM_EXEC, VM_READ, VM_WRITE } from '../shared/mm/vma.ts'
 import type { Mm } from '../shared/notifier/mmhead.ts'
 import { hostNowNs } from '../shared/seam/clock.ts'
 import { HmmError } from '../shared/seam/error.ts'
@@ -54,8 +57,12 @@ export interface Solo {
   map(vpn: number, pages: number, rights?: number): void
   /** Drops pages: the next touch finds none. */
   drop(vpn: number, pages: number): void
+  /** Maps `areas` areas more around those pages, half of them on each side, which do not merge with what is beside them. */
+  surround(vpn: number, pages: number, areas: number): void
   /** One pass of the driver's loop; era events: one fault of the device. Throws when not every page was filled and installed. */
   mirrorRange(vpn: number, pages: number): void
+  /** The same step by step. Era events: as mirrorRange. */
+  mirrorRangeBySteps(vpn: number, pages: number): void
   /** How many of the pages the mirror has for writing, in the very frames that the CPU has. */
   mirrored(vpn: number, pages: number): number
   /** Takes the pages from the device, as a callback does. */
@@ -92,6 +99,12 @@ export function openSolo({ era, pages, deviceFrames = 0, moreBytes = 64 * 2 ** 2
 
   /** The loop of a driver, in eras that have ranges. */
   function mirrorRange(vpn: number, count: number): void {
+    const installed = dev.mirrorRange(range, mirror, vpn, count, 0)
+    // A benchmark that measured something else than installed pages is wrong, not fast.
+    if (installed !== count) throw unlike(`of a range of ${count} pages ${installed} were installed`)
+  }
+
+  function mirrorRangeBySteps(vpn: number, count: number): void {
     const registered = dev.rangeRegister(range, mirror, vpn, count)
     if (registered !== 0) throw unlike(`a range of ${count} pages was not registered: errno ${-registered}`)
     dev.rangeWait(range)
@@ -102,7 +115,6 @@ export function openSolo({ era, pages, deviceFrames = 0, moreBytes = 64 * 2 ** 2
     const installed = dev.rangeValid(range) ? dev.install(range) : -1
     dev.unlock(mirror)
     dev.rangeUnregister(range)
-    // A benchmark that measured something else than installed pages is wrong, not fast.
     if (filled !== count || installed !== count)
       throw unlike(`of a range of ${count} pages ${filled} were filled and ${installed} installed`)
   }
@@ -131,7 +143,15 @@ export function openSolo({ era, pages, deviceFrames = 0, moreBytes = 64 * 2 ** 2
     drop(vpn, count) {
       if (madvise(task, mm, vpn, count, ADVICE.dontneed) !== 0) throw unlike(`${count} pages were not dropped`)
     },
+    surround(vpn, count, areas) {
+      for (let i = 0; i < areas; i++) {
+        const start = i % 2 === 0 ? vpn + count * (1 + i / 2) : vpn - count * ((i + 1) / 2)
+        const rights = Math.floor(i / 2) % 2 === 0 ? RW | VM_EXEC : RW
+        if (mmap(task, mm, start, count, rights, PLACE_FIXED) < 0) throw unlike(`no area of ${count} pages at ${start}`)
+      }
+    },
     mirrorRange: era === 'events' ? mirrorFault : mirrorRange,
+    mirrorRangeBySteps: era === 'events' ? mirrorFault : mirrorRangeBySteps,
     mirrored(vpn, count) {
       const iterator = dev.iterate(mirror)
       let found = 0

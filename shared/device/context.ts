@@ -34,6 +34,7 @@ import {
 import { hmmMirrorRangeDiscard, mirrorPublish, mirrorWithdraw } from '../hmm/mirrorupdate.ts'
 import { blockNotesOf, forgetNotes, notesOf } from '../hmm/pagenotes.ts'
 import { protocolOf } from '../hmm/protocol.ts'
+import type { Range } from '../hmm/range.ts'
 import { PAGE_WORDS, type WordAt } from '../memory/words.ts'
 import { LAST_VPN } from '../mm/vma.ts'
 import { type Mm, mmapSem } from '../notifier/mmhead.ts'
@@ -54,6 +55,7 @@ import type { Driver } from './contract.ts'
 import { finishDeviceFlush, flushDeviceTlb, isFlushing, startDeviceFlush } from './devicetlb.ts'
 import { DriverRecords } from './driverrecords.ts'
 import { touchedFrame } from './entryframe.ts'
+import { mirrorRange } from './mirrorrange.ts'
 import { RangeContext } from './rangecontext.ts'
 import { deviceWord, getMirrorOf, workRing } from './record.ts'
 import { deviceLeave } from './registration.ts'
@@ -305,6 +307,18 @@ export class DeviceContext extends RangeContext {
   /** Drops mmap_sem. */
   mmapReadUnlock(mirror: Mirror): void {
     upRead(this.task, mmapSem(mirrorMm(this.task, mirror)))
+  }
+
+  /* ---- the loop of a driver, whole ---- */
+
+  /**
+   * Registers an idle range for pages [start, start + pages), fills and installs it, again while invalidations come in between, for at most
+   * `timeoutMs` (0: for ever), and unregisters it. Every retry is counted. Returns the number of pages installed; -EBUSY: too late; or a
+   * negative errno as rangeRegister and rangeFault, -ENOMEM also when memory for a directory is out. Not in era events. No lock held that
+   * a callback takes. In a machine that nobody checks the usual case is one call of WebAssembly.
+   */
+  mirrorRange(range: Range, mirror: Mirror, start: number, pages: number, timeoutMs: number): number {
+    return mirrorRange(this, range, mirror, start, pages, timeoutMs)
   }
 
   /* ---- the driver as its own copy engine (ioctl) ---- */

@@ -86,6 +86,9 @@ export const ZONE_WORDS = LINE_WORDS * 2
 export const MAX_ZONES = 10
 const RECORDS_AT = ZONES_AT + MAX_ZONES * ZONE_WORDS
 
+/** Words that the module reaches as well (hmm/modulelayout.ts): the first record in the region, and in each its generation. */
+export const FRAME_AT = { records: RECORDS_AT, generation: GENERATION } as const
+
 /** Words of the `frames` region for `frames` frames. */
 export function frameRegionWords(frames: number): number {
   return RECORDS_AT + frames * FRAME_WORDS

@@ -47,6 +47,9 @@ export const KEPT_WORDS_AT = 8
 const ENTRIES = 16
 const GENERATIONS = ENTRIES + DIRECTORY_ENTRIES
 
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const DIRECTORY_AT = { lock: LOCK, refs: REFS, entries: ENTRIES, generations: GENERATIONS } as const
+
 const UPPER_KIND = objectKind(8, 'mirror directory', ENTRIES + DIRECTORY_ENTRIES)
 const LEAF_KIND = objectKind(9, 'mirror leaf directory', GENERATIONS + DIRECTORY_ENTRIES)
 

@@ -45,6 +45,9 @@ const NONE = 10
 const SHIFT = 12
 const SPECIAL = 13
 
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const ENCODING_AT = { valid: VALID, write: WRITE, devicePrivate: DEVICE_PRIVATE, shift: SHIFT } as const
+
 /** The format the runtime uses where a driver states none: that of Linux 5.8 and later. */
 export const LINUX_FORMAT: PfnFormat = {
   valid: 1n << 63n,

@@ -76,7 +76,7 @@ function installLeaf(
   iterator.lockLeaf()
   const alike =
     plainly && !looksValid && !ownOnly && hasLeafLoops(task)
-      ? installAlike(first, pfn, last - first + 1, encoding, MIRROR_KEPT)
+      ? installAlike(task, first, pfn, last - first + 1, rangeEncodingAt(range), MIRROR_KEPT)
       : 0
   let installed = alike & 0xffff
   let added = alike >>> 16

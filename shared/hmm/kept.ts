@@ -47,6 +47,9 @@ const NEXT = KEPT_WORDS_AT + 1
 const PREVIOUS = KEPT_WORDS_AT + 2
 const STAMP = KEPT_WORDS_AT + 3
 
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const KEPT_AT = { ms: MS, stamp: STAMP } as const
+
 /** Directories that one table keeps at most: 64 of 4,160 bytes are 260 KiB, for 128 MiB of addresses. Others die at once. */
 export const MAX_KEPT = 64
 /** How long a machine with delayed reclaim keeps a directory. An invalidation is followed by the refill in 2 to 20 ms. */

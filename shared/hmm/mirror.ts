@@ -60,8 +60,12 @@ export const MIRROR_DRIVER_WORDS = 32
 
 export const MIRROR_KIND = objectKind(10, 'mirror', DRIVER_WORDS_AT + MIRROR_DRIVER_WORDS)
 
-const LIVE = 1
+/** STATE of a mirror that is not dead. */
+export const MIRROR_LIVE = 1
 const DEAD = 2
+
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const MIRROR_AT = { lock: LOCK, mm: MM, root: ROOT, state: STATE } as const
 
 /** Every mirror here reaches a whole address space. */
 export const MIRROR_GEOMETRY: Geometry = geometryFor(LAST_VPN)
@@ -84,7 +88,7 @@ export function createMirror(task: Task, device: number, mm: Mm): Mirror {
   put(task, mirror + ROOT, root)
   put(task, mirror + INSTANCE, -1)
   atomicStore(task, mirror + REFS, 1)
-  atomicStore(task, mirror + STATE, LIVE)
+  atomicStore(task, mirror + STATE, MIRROR_LIVE)
   return mirror
 }
 
@@ -185,12 +189,12 @@ export function mirrorInstance(task: Task, mirror: Mirror): number {
 }
 
 export function mirrorIsLive(task: Task, mirror: Mirror): boolean {
-  return atomicLoad(task, mirror + STATE) === LIVE
+  return atomicLoad(task, mirror + STATE) === MIRROR_LIVE
 }
 
 /** Marks the mirror dead: faults on it are refused from now on. True for the caller that did it. */
 export function mirrorKill(task: Task, mirror: Mirror): boolean {
-  return atomicCas(task, mirror + STATE, LIVE, DEAD) === LIVE
+  return atomicCas(task, mirror + STATE, MIRROR_LIVE, DEAD) === MIRROR_LIVE
 }
 
 /** Word that names the hmm the mirror is registered with (hmm/hmm.ts). */

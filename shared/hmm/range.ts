@@ -54,6 +54,22 @@ const VALIDITY = 39
 const IDLE = 0
 const REGISTERED = 1
 
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const RANGE_AT = {
+  mirror: MIRROR,
+  sub: SUB,
+  mm: MM,
+  start: START,
+  pages: PAGES,
+  pfns: PFNS,
+  generations: GENERATIONS,
+  seq: SEQ,
+  shift: SHIFT,
+  defaultFlags: DEFAULT,
+  mask: MASK,
+  encoding: ENCODING,
+} as const
+
 export const RANGE_KIND = objectKind(11, 'range', 48)
 /** Entries come in two sizes: a batch of a test device (64 pages), and a leaf table (512). */
 const PFNS_64 = objectKind(12, 'pfns of 64 pages', 64 * 3)

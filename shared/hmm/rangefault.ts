@@ -205,7 +205,8 @@ class Walker {
     let wants = this.wants(defaultLow, defaultHigh)
     let pfn = rangePfnAt(task, this.range, index)
     const need = wants === NEEDS_WRITE ? PTE_PRESENT | PTE_WRITE : PTE_PRESENT
-    const done = !asksEach && hasLeafLoops(task) ? snapshotAlike(first, pfn, last - first + 1, need, encoding) : 0
+    const done =
+      !asksEach && hasLeafLoops(task) ? snapshotAlike(task, first, pfn, last - first + 1, need, rangeEncodingAt(this.range)) : 0
     pfn += 2 * done
     for (let pte = first + done; pte <= last; pte++) {
       const entry = words[pte] as number

@@ -115,7 +115,12 @@ export function hasRegions(words: Words): boolean {
 }
 
 export function regionAt(words: Words, name: RegionName): WordAt {
-  return words[TABLE_AT + REGION[name] * 2] as number
+  return words[regionWordAt(name)] as number
+}
+
+/** Word of the superblock that says where a region begins. */
+export function regionWordAt(name: RegionName): WordAt {
+  return TABLE_AT + REGION[name] * 2
 }
 
 export function regionWords(words: Words, name: RegionName): number {

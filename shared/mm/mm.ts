@@ -32,6 +32,9 @@ const PAGES = MM_HEAD_WORDS + 3
 const FAMILY = MM_HEAD_WORDS + 4
 const FLUSH_GEN = MM_HEAD_WORDS + 16
 
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const MM_AT = { root: PGD, vmas: VMAS } as const
+
 export const MM_KIND = objectKind(1, 'mm', MM_HEAD_WORDS + 32)
 
 /** Areas one mm may have (kernel: sysctl vm.max_map_count). */

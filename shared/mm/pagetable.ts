@@ -56,6 +56,9 @@ const BASE = 3
 const STORE = 7
 const NEXT = 8
 
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const TABLE_AT = { lock: LOCK, dead: DEAD, entries: HEADER } as const
+
 const TABLE_KIND = objectKind(3, 'page table', HEADER + ENTRIES)
 const ROOT_KIND = objectKind(4, 'root table', HEADER + ROOT_ENTRIES)
 

@@ -23,7 +23,14 @@ import { atomicLoad } from '../seam/atomics.ts'
 import { get, getU32, put } from '../seam/plain.ts'
 import type { Task } from '../seam/task.ts'
 import { assertHeld, assertHeldExclusive } from '../sync/held.ts'
-import { intervalBefore, intervalFirst, intervalLast, intervalNext, intervalStart } from '../sync/intervaltree.ts'
+import {
+  intervalAtOrAfter,
+  intervalBefore,
+  intervalFirst,
+  intervalLast,
+  intervalNext,
+  intervalStart,
+} from '../sync/intervaltree.ts'
 import { type AnonVma, NO_OWNER } from './anonvma.ts'
 import { type File, fileGet, filePagemap, filePut, NO_FILE } from './file.ts'
 import { mmVmas } from './mm.ts'
@@ -69,6 +76,9 @@ export const VMA_FAMILY_NODE = 16
 export const VMA_OWNER = 22
 export const VMA_OWNER_CHAIN = 23
 const NEXT = 24
+
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const VMA_AT = { flags: FLAGS } as const
 
 const VMA_KIND = objectKind(7, 'vma', 32)
 
@@ -165,7 +175,7 @@ export function vmaIsAnonymous(task: Task, vma: Vma): boolean {
 /** First area that ends at or after page `vpn` (kernel: find_vma), or NO_VMA. It may start later. MMAP_SEM held. */
 export function findVma(task: Task, mm: Mm, vpn: number): Vma {
   assertHeld(task, mmapSem(mm), 'mmap_sem')
-  return intervalFirst(task, mmVmas(mm), vpn, LAST_VPN) as Vma
+  return intervalAtOrAfter(task, mmVmas(mm), vpn) as Vma
 }
 
 /** First area that overlaps [start, last], or NO_VMA. MMAP_SEM held. */

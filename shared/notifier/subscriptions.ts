@@ -77,6 +77,9 @@ const SUB_CAUSE = 13
 
 const FIRST_SEQ = 2
 
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const SUBSCRIPTIONS_AT = { lock: LOCK, seq: SEQ, seqOfOne: SUB_SEQ } as const
+
 /** True while an epoch runs: some invalidation has met a subscription and not everything has ended. */
 export function isInvalidating(seq: number): boolean {
   return (seq & 1) === 1

@@ -69,6 +69,11 @@ export class Task {
   checked = false
   /** Set while HaltSignal unwinds: unlocking becomes a no-op. */
   halting = false
+  /**
+   * Uses the module (hmm/module.ts) where accesses are checked as well, in the form whose atomics are schedule points: for exploring the
+   * module itself.
+   */
+  exploresModule = false
   /** Local copy of the heartbeat. */
   steps = 0
   /** Sleeps so far. Who sleeps while it tests a condition may have spent the token that was for the condition. */

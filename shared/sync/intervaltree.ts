@@ -27,6 +27,8 @@ const MAX_LAST = 2
 const LEFT = 3
 const RIGHT = 4
 const ORDER = 5
+/** Words that the module reaches as well (hmm/modulelayout.ts). */
+export const INTERVAL_AT = { start: START, last: LAST, left: LEFT, right: RIGHT } as const
 /** Room left between two that came one after the other, for those that are put between. */
 const ORDER_STEP = 1 << 12
 
@@ -71,6 +73,24 @@ export function intervalErase(task: Task, root: WordAt, node: IntervalNode): voi
 /** First node in order that overlaps [start, last], or 0. Caller keeps the tree from changing. */
 export function intervalFirst(task: Task, root: WordAt, start: number, last: number): IntervalNode {
   return firstBelow(task, get(task, root), start, last)
+}
+
+/**
+ * First node in order whose interval ends at or behind `at`, for trees without overlaps; 0 if there is none. Half the way of
+ * intervalFirst, which looks beside it as well. Caller keeps the tree from changing.
+ */
+export function intervalAtOrAfter(task: Task, root: WordAt, at: number): IntervalNode {
+  let found: IntervalNode = 0
+  let node: IntervalNode = get(task, root)
+  while (node !== 0) {
+    if (getU32(task, node + LAST) < at) node = get(task, node + RIGHT)
+    else if (getU32(task, node + START) <= at) return node
+    else {
+      found = node
+      node = get(task, node + LEFT)
+    }
+  }
+  return found
 }
 
 /** Next node in order after `node` that overlaps [start, last], or 0. `node` need not be in the tree any more. */

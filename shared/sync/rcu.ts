@@ -30,7 +30,8 @@ import { violation } from '../seam/violation.ts'
 import { RCU_SECTION } from './classes.ts'
 import { assertMaySleep, checkOrder } from './held.ts'
 
-const NESTING_BITS = 4
+/** Bits of the depth in RCU. */
+export const NESTING_BITS = 4
 const NESTING = (1 << NESTING_BITS) - 1
 
 /** Enters a read section. Sections nest. */
@@ -55,7 +56,7 @@ export function rcuReadUnlock(task: Task): void {
   }
   assert(own !== 0 || task.halting, 'an rcu section is left by who entered it')
   atomicStore(task, at, 0)
-  if (atomicLoad(task, RCU_WAITERS_AT) !== 0) wakeWaiters(task)
+  if (atomicLoad(task, RCU_WAITERS_AT) !== 0) rcuWakeWaiters(task)
 }
 
 /** True inside a read section of this actor. */
@@ -93,7 +94,7 @@ export function rcuSynchronize(task: Task): void {
 }
 
 /** Readers do not know who waits, so they wake every actor that says it waits for a grace period. Rare by design. */
-function wakeWaiters(task: Task): void {
+export function rcuWakeWaiters(task: Task): void {
   for (let id = 0; id < (task.words[ACTOR_COUNT_AT] as number); id++) if (id !== task.id) wake(task, id)
 }
 

@@ -48,6 +48,9 @@ const WAITERS = 2
 const HANDOFF = 4
 const READER = 1 << 8
 
+/** What COUNT is made of, for the module (hmm/modulelayout.ts). */
+export const RWSEM_COUNT = { at: COUNT, writer: WRITER, waiters: WAITERS, handoff: HANDOFF, reader: READER } as const
+
 const MODE_READ = 1
 const MODE_WRITE = 2
 /** Readers granted in one go, as the kernel's MAX_READERS_WAKEUP. */
@@ -88,6 +91,11 @@ export function upRead(task: Task, sem: WordAt): void {
   const count = atomicAdd(task, sem + COUNT, -READER) - READER
   assert(count >= 0, 'a reader leaves a semaphore that it holds')
   if (count < READER && (count & (WRITER | WAITERS)) === WAITERS) wakeFront(task, sem)
+}
+
+/** The rest of upRead for a last reader that has left by itself (hmm/module.ts), and saw somebody wait. */
+export function lastReaderLeft(task: Task, sem: WordAt): void {
+  wakeFront(task, sem)
 }
 
 /** Takes `sem` for writing. May sleep. */

@@ -25,6 +25,8 @@ for (const era of ERAS_THERE) {
       'floor/copy-512',
       'mirror-range/512',
       'mirror-range/1',
+      'mirror-range/512/steps',
+      'mirror-range/1/steps',
       'mirror-range/512/fresh',
       'range-fault/none-512',
     ])
@@ -76,6 +78,10 @@ t.test('pages that are not there are noticed', (t) => {
   solo.mirrorRange(BASE, 8)
   t.equal(solo.mirrored(BASE, 8), 8)
   t.throws(() => solo.mirrorRange(BASE + 4, 8), {
+    code: 'HMM_ERR_BENCH',
+    message: 'of a range of 8 pages -14 were installed',
+  })
+  t.throws(() => solo.mirrorRangeBySteps(BASE + 4, 8), {
     code: 'HMM_ERR_BENCH',
     message: /of a range of 8 pages -14 were filled and/,
   })

@@ -1,7 +1,8 @@
 /**
- * Do the loops over a leaf do the same as WebAssembly and as TypeScript? Two machines are put through the same steps, one of them
- * without its memory: every word of their records must be alike in the end. Formats, requests, what the CPU has and what the mirror had
- * before are anything.
+ * Do the loops over a leaf, and a whole pass of the driver's loop, do the same as WebAssembly and as TypeScript? Two machines are put through
+ * the same steps, one of them without its memory: every word of their records must be alike in the end. So for the form of the module that
+ * is used, and, in checked machines, for the one that is explored. Formats, requests, what the CPU has and what the mirror had before are
+ * anything.
  */
 import fc from 'fast-check'
 import t from 'tap'
@@ -13,9 +14,12 @@ import { hasLeafLoops } from '../../shared/hmm/leafloops.ts'
 import type { Mirror } from '../../shared/hmm/mirror.ts'
 import { MIRROR_WRITE, mirrorValid, mirrorWritable } from '../../shared/hmm/mirrorpte.ts'
 import { mirrorMarkDirty, mirrorRestrict } from '../../shared/hmm/mirrortable.ts'
+import { moduleFor } from '../../shared/hmm/module.ts'
+import { wholePass } from '../../shared/hmm/wholepass.ts'
 import { regionAt } from '../../shared/memory/regions.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { mprotect } from '../../shared/mm/mprotect.ts'
+import { GATE_NOISE, type Task } from '../../shared/seam/task.ts'
 import { A, area, newSpace, RO, RW } from '../support/addressspace.ts'
 import { solo } from '../support/solo.ts'
 
@@ -47,7 +51,19 @@ const formats: fc.Arbitrary<PfnFormat> = fc
 
 /** Something that happens to pages [first, first + pages). */
 const steps = fc.record({
-  what: fc.constantFrom('touch', 'drop', 'read-only', 'writable', 'mirror', 'mirror', 'unmirror', 'protect', 'dirty'),
+  what: fc.constantFrom(
+    'touch',
+    'drop',
+    'read-only',
+    'writable',
+    'mirror',
+    'mirror',
+    'pass',
+    'pass',
+    'unmirror',
+    'protect',
+    'dirty',
+  ),
   first: fc.integer({ min: 0, max: PAGES - 1 }),
   pages: fc.integer({ min: 1, max: PAGES }),
   request: fc.integer({ min: 0, max: 2 }),
@@ -58,14 +74,26 @@ type Step = typeof steps extends fc.Arbitrary<infer T> ? T : never
 interface Outcome {
   readonly answers: (number | boolean)[]
   readonly records: Int32Array
-  /** Passes in which a range was filled and installed. */
+  /** Passes in which a range was filled and installed, step by step. */
   readonly installed: number
-  readonly usesModule: boolean
+  /** Passes that the module did whole. */
+  readonly whole: number
+  readonly form: Form
 }
 
-function runOn(asModule: boolean, format: PfnFormat, all: readonly Step[]): Outcome {
-  const { task } = solo({ drivers: [svm], checked: false, nowNs: () => 0, devices: 1 })
-  if (!asModule) task.memory = null
+/** What a machine runs: the form of the module that is used, for machines that nobody checks, or the one that is explored; or TypeScript. */
+type Form = 'used' | 'explored' | 'typescript, unchecked' | 'typescript, checked'
+
+function formOf(task: Task): Form {
+  if (moduleFor(task) === null) return task.checked ? 'typescript, checked' : 'typescript, unchecked'
+  return hasLeafLoops(task) ? 'used' : 'explored'
+}
+
+function runOn(form: Form, format: PfnFormat, all: readonly Step[]): Outcome {
+  const checked = form === 'explored' || form === 'typescript, checked'
+  const { task } = solo({ drivers: [svm], checked, nowNs: () => 0, devices: 1 })
+  if (form.startsWith('typescript')) task.memory = null
+  task.exploresModule = form === 'explored'
   const mm = newSpace(task)
   area(task, mm, FIRST, PAGES, RW)
   const mirror = attachDevice(task, 0, mm) as Mirror
@@ -73,6 +101,7 @@ function runOn(asModule: boolean, format: PfnFormat, all: readonly Step[]): Outc
   const range = dev.createRange(512, format)
   const answers: (number | boolean)[] = []
   let installed = 0
+  let whole = 0
   for (const step of all) {
     const start = FIRST + step.first
     const pages = Math.min(step.pages, PAGES - step.first, 512)
@@ -92,11 +121,17 @@ function runOn(asModule: boolean, format: PfnFormat, all: readonly Step[]): Outc
     if (step.what === 'drop') answers.push(madvise(task, mm, start, pages, ADVICE.dontneed))
     if (step.what === 'read-only') answers.push(mprotect(task, mm, start, pages, RO))
     if (step.what === 'writable') answers.push(mprotect(task, mm, start, pages, RW))
-    if (step.what !== 'mirror') continue
+    if (step.what !== 'mirror' && step.what !== 'pass') continue
     const flags = [0n, format.valid, format.valid | format.write][step.request] as bigint
     dev.rangeRequest(range, step.each ? 0n : flags, step.each ? format.valid | format.write : 0n)
-    answers.push(dev.rangeRegister(range, mirror, start, pages))
     const entries = dev.rangeEntries(range)
+    if (step.what === 'pass') {
+      const done = wholePass(task, range, mirror, start, pages)
+      if (done > 0) whole++
+      answers.push(done > 0 ? done : dev.mirrorRange(range, mirror, start, pages, 1))
+      continue
+    }
+    answers.push(dev.rangeRegister(range, mirror, start, pages))
     for (let i = 0; i < pages; i++) entries[i] = i % 5 === 0 ? flags : format.valid
     answers.push(dev.rangeWait(range))
     dev.mmapReadLock(mirror)
@@ -119,37 +154,48 @@ function runOn(asModule: boolean, format: PfnFormat, all: readonly Step[]): Outc
     answers,
     records: task.words.slice(regionAt(task.words, 'heap'), regionAt(task.words, 'bytes')),
     installed,
-    usesModule: hasLeafLoops(task),
+    whole,
+    form: formOf(task),
   }
 }
 
-t.test('every word of both machines is alike', (t) => {
+t.test('every word of all machines is alike', (t) => {
   let installed = 0
+  let whole = 0
   fc.assert(
     fc.property(formats, fc.array(steps, { minLength: 3, maxLength: 12 }), (format, all) => {
       // Everything is there and mirrored at first, so that the usual page is what most steps meet.
       const usual = { first: 0, pages: 512, request: 1, each: false }
       const steps = [{ ...usual, what: 'touch' } as const, { ...usual, what: 'mirror' } as const, ...all]
-      const module = runOn(true, format, steps)
-      const plain = runOn(false, format, steps)
-      installed += module.installed
-      if (!module.usesModule || plain.usesModule) throw new Error('one uses the module, the other does not')
-      t.same(module.answers, plain.answers)
-      const differs = module.records.findIndex((word, i) => word !== plain.records[i])
-      if (differs >= 0) throw new Error(`word ${differs} of the records differs`)
+      for (const [form, beside] of [
+        ['used', 'typescript, unchecked'],
+        ['explored', 'typescript, checked'],
+      ] as const) {
+        const module = runOn(form, format, steps)
+        const plain = runOn(beside, format, steps)
+        if (module.form !== form || plain.form !== beside) throw new Error('a machine does not run the form that it should')
+        t.same(module.answers, plain.answers)
+        const differs = module.records.findIndex((word, i) => word !== plain.records[i])
+        if (differs >= 0) throw new Error(`word ${differs} of the records differs in the form that is ${form}`)
+        installed += module.installed
+        whole += module.whole
+      }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   )
-  t.ok(installed > 100, `${installed} ranges were installed`)
+  t.ok(installed > 200, `${installed} ranges were installed`)
+  t.ok(whole > 40, `${whole} passes were done whole`)
   t.end()
 })
 
-t.test('the module is not used where accesses are checked, or scheduled', (t) => {
+t.test('the module is not used where accesses are checked, and the loops are not where they are scheduled', (t) => {
   const { task } = solo({ drivers: [svm] })
-  t.equal(hasLeafLoops(task), false)
+  t.equal(moduleFor(task), null)
   task.checked = false
+  t.not(moduleFor(task), null)
   t.equal(hasLeafLoops(task), true)
-  task.gate = 1
+  task.gate = GATE_NOISE
+  t.not(moduleFor(task), null, 'every atomic of a pass is a schedule point')
   t.equal(hasLeafLoops(task), false)
   t.end()
 })

@@ -40,6 +40,7 @@ import { intrudeEverywhere } from '../support/stepped.ts'
 const SEM_QUEUE = 2
 /** The pages of the pass lie in two leaves. */
 const PAGES = 4
+const NONE = 0
 const FIRST = Math.ceil(A / HUGE_PAGES) * HUGE_PAGES + HUGE_PAGES - 2
 
 /** Its invalidation does not say that it was there. */
@@ -279,8 +280,8 @@ t.test('what the module does not know it leaves as it was', async (t) => {
   refused('half a page', FIRST, 0.5)
   refused('more than the range has room for', FIRST, 65)
   refused('beyond the last page', 2 ** 32 - 1, 2)
-  mprotect(task, mm, FIRST - 1, 1, RO)
-  refused('two areas', FIRST - 1, 2)
+  mprotect(task, mm, FIRST - 1, 1, NONE)
+  refused('an area that may not be read', FIRST - 1, 2)
   refused('no area', FIRST + 1000, 1)
   dev.rangeRequest(range, 0n, SVM_FORMAT.valid)
   refused('requests page by page')

@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads'
 import { layMachine, type MachineConfig } from '../../shared/actor/machine.ts'
 import { auditInventory, takeInventory } from '../../shared/check/references.ts'
 import { reapDeferred } from '../../shared/frame/deferred.ts'
+import { memoryOf } from '../../shared/memory/regions.ts'
 import { haltMachine } from '../../shared/seam/halt.ts'
 import type { Task } from '../../shared/seam/task.ts'
 import { workerFlags } from '../../src/remote.ts'
@@ -52,7 +53,7 @@ export function startCrew(t: { teardown(fn: () => unknown): void }, options: Par
       const parts = Array.from({ length: config.cpus }, async (_, actor) => {
         const member = idle.pop() ?? enlist()
         busy.add(member)
-        const { result, error } = await serve(member, { buffer, actor, module, name, args })
+        const { result, error } = await serve(member, { buffer, memory: memoryOf(buffer), actor, module, name, args })
         if (error !== undefined) throw new Error(`cpu ${actor}: ${error}`)
         busy.delete(member)
         idle.push(member)

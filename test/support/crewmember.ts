@@ -1,5 +1,6 @@
 /** One thread of crews (crew.ts): it runs what it is told on one machine after the other, and lives until its process ends. */
 import { parentPort } from 'node:worker_threads'
+import { adoptMemory, type SharedMemory } from '../../shared/memory/regions.ts'
 import { registerMm } from '../../shared/mm/mm.ts'
 import { quietAdd } from '../../shared/seam/atomics.ts'
 import { HaltSignal, haltMachine } from '../../shared/seam/halt.ts'
@@ -9,6 +10,8 @@ import { GATE_NOISE, Task } from '../../shared/seam/task.ts'
 /** What a thread is told to run. */
 export interface Duty {
   readonly buffer: SharedArrayBuffer
+  /** What the buffer is the memory of. */
+  readonly memory: SharedMemory | null
   readonly actor: number
   readonly module: string
   readonly name: string
@@ -21,7 +24,8 @@ export interface DutyEnd {
   readonly error?: string
 }
 
-async function serve({ buffer, actor, module, name, args }: Duty): Promise<void> {
+async function serve({ buffer: sent, memory, actor, module, name, args }: Duty): Promise<void> {
+  const buffer = memory === null ? sent : adoptMemory(memory)
   const task = new Task({ buffer, actor, nowNs: () => performance.now() * 1e6 })
   registerMm(task)
   if ((task.words[NOISE_AT] as number) > 0) task.gate = GATE_NOISE

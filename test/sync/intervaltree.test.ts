@@ -6,6 +6,7 @@ import { regionAt } from '../../shared/memory/regions.ts'
 import { getU32, put } from '../../shared/seam/plain.ts'
 import type { Task } from '../../shared/seam/task.ts'
 import {
+  intervalAtOrAfter,
   intervalBefore,
   intervalErase,
   intervalFirst,
@@ -124,7 +125,7 @@ t.test('insert, erase, first and next agree with a sorted array', async (t) => {
   t.same(leftovers(), [])
 })
 
-t.test('before agrees with a sorted array where nothing overlaps', async (t) => {
+t.test('before, and at or after, agree with a sorted array where nothing overlaps', async (t) => {
   const { task, leftovers } = solo()
   const root = rootOf(task)
   const cuts = fc.uniqueArray(point, { minLength: 2, maxLength: 40 }).map((points) => points.sort((a, b) => a - b))
@@ -140,6 +141,9 @@ t.test('before agrees with a sorted array where nothing overlaps', async (t) => 
         const expected = model.filter((one) => one.last < start).at(-1)?.node ?? 0
         const got = intervalBefore(task, root, start)
         if (got !== expected) throw new Error(`before ${start}: ${got}, not ${expected}`)
+        const next = model.find((one) => one.last >= start)?.node ?? 0
+        const found = intervalAtOrAfter(task, root, start)
+        if (found !== next) throw new Error(`at or after ${start}: ${found}, not ${next}`)
       }
       for (const { node } of model) {
         intervalErase(task, root, node)

@@ -25,8 +25,12 @@ const TOO_LITTLE = 1
 
 /** Serves a fault from wherever the page is; `own`: also from the device's own memory. 0 or a negative errno. No lock held. */
 export function fillPage(dev: DeviceContext, mirror: Mirror, fault: DeviceFault, own: boolean): number {
-  if (!own) return serveWith(dev, mirror, fault, (d, m, range) => fill(d, m, range, false))
   const write = fault.access >= DEVICE_ACCESS.write
+  if (!own) {
+    const range = askingRange(dev, mirror, write)
+    const installed = dev.mirrorRange(range, mirror, fault.vpn, 1, RETRY_BUDGET_MS)
+    return installed === -EBUSY ? 0 : Math.min(installed, 0)
+  }
   rangeOwn(dev, mirror, true)
   const result = serveWith(dev, mirror, fault, (d, m, range) => fill(d, m, range, write))
   rangeOwn(dev, mirror, false)
@@ -50,14 +54,19 @@ export function serveWith(
   fault: DeviceFault,
   fillRange: (dev: DeviceContext, mirror: Mirror, range: Range) => number,
 ): number {
-  const write = fault.access >= DEVICE_ACCESS.write
-  const range = rangeOf(dev, mirror)
-  dev.rangeRequest(range, write ? SVM_FORMAT.valid | SVM_FORMAT.write : SVM_FORMAT.valid)
+  const range = askingRange(dev, mirror, fault.access >= DEVICE_ACCESS.write)
   const registered = dev.rangeRegister(range, mirror, fault.vpn, 1)
   if (registered !== 0) return registered
   const result = fillRange(dev, mirror, range)
   dev.rangeUnregister(range)
   return result
+}
+
+/** The mirror's range, asking for the right that a fault needs. */
+function askingRange(dev: DeviceContext, mirror: Mirror, write: boolean): Range {
+  const range = rangeOf(dev, mirror)
+  dev.rangeRequest(range, write ? SVM_FORMAT.valid | SVM_FORMAT.write : SVM_FORMAT.valid)
+  return range
 }
 
 /** 0: installed, or left to the replay. `write`: nothing that may not be written is installed. Not with the update lock held. */

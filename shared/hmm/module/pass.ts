@@ -1,6 +1,6 @@
 /**
- * One pass of the driver's loop (hmm/protocol.ts) in one call, for the range that nearly all are: one area, every page present with the
- * rights that all are asked for, no invalidation at the moment, and the mirror's directories there. Anything else it leaves as it found it,
+ * One pass of the driver's loop (hmm/protocol.ts) in one call, for the range that nearly all are: every page present with the rights that
+ * all are asked for, no invalidation at the moment, and the mirror's directories there. Anything else it leaves as it found it,
  * and says so; hmm/wholepass.ts says to whom.
  *
  * It takes what the loop in TypeScript takes, in the same order, by the same transitions of the same words:
@@ -90,20 +90,23 @@ function passOfUser(r: u32, m: u32, mm: u32, start: u32, pages: u32, me: i32, re
   return done
 }
 
-/** Fills every entry of the range. False: a page is not as it should be. mmap_sem held. */
+/** Fills every entry of the range, area by area and leaf by leaf. False: a page is not as it should be. mmap_sem held. */
 @inline
 function fill(r: u32, mm: u32, start: u32, pages: u32, me: i32): bool {
-  const area = areaAt(mm + MM_AREAS, start)
-  if (area == 0 || load<u32>(area, AREA_LAST) - start < pages - 1) return false
-  if ((load<u32>(area, AREA_FLAGS) & (VM_READ | VM_DEVICE_MEMORY)) != VM_READ) return false
   const need = needOf(r)
   if (need == 0) return false
   let pfn = load<u32>(r, RANGE_PFNS) << 2
+  let ofArea: u32 = 0 // pages from `vpn` on to the end of the area that was found last
   const end = start + pages // may run over, as `vpn` does
   for (let vpn = start; vpn != end; ) {
+    if (ofArea == 0) {
+      const area = areaAt(mm + MM_AREAS, vpn)
+      if (area == 0 || (load<u32>(area, AREA_FLAGS) & (VM_READ | VM_DEVICE_MEMORY)) != VM_READ) return false
+      ofArea = min<u32>(load<u32>(area, AREA_LAST) - vpn, end - vpn - 1) + 1
+    }
     const leaf = leafAt(load<u32>(mm, MM_ROOT) << 2, vpn)
     if (leaf == 0) return false
-    const count = min<u32>(ENTRIES - (vpn & (ENTRIES - 1)), end - vpn)
+    const count = min<u32>(ENTRIES - (vpn & (ENTRIES - 1)), ofArea)
     const pte = leaf + TABLE_ENTRIES_AT + ((vpn & (ENTRIES - 1)) << 2)
     take(leaf + TABLE_LOCK, me)
     const filled = load<u32>(leaf, TABLE_DEAD) == 0 ? snapshotAlike(pte, pfn, count, need, r + RANGE_ENCODING) : 0
@@ -112,6 +115,7 @@ function fill(r: u32, mm: u32, start: u32, pages: u32, me: i32): bool {
     if (filled != count) return false
     pfn += count << 3
     vpn += count
+    ofArea -= count
   }
   return true
 }
