@@ -3,7 +3,7 @@
  * words, and drop it.
  *
  *   floor/atomics-contended    both add to one word: what moving its line between two cores costs
- *   locks/contended/...        the lock; rwsem-read-write: the times of a reader beside a writer
+ *   locks/contended/...        the lock; rwsem-read-write, seqcount-read-write, rcu-read-retire: the times of a reader beside a writer
  *
  * The two words must be equal for whoever has the lock, and in the end as many as there were writers. The cpus are kept on a core each,
  * where the host can do that: left alone, a busy host puts both on one core, where they never meet.

@@ -4,7 +4,7 @@
  *   line   0         1              2                 3      ...
  *        +---------+--------------+-------------------------------------+
  *        | WANTED  | one word     | ring to cpu 1     ring to cpu 0     |      mailbox
- *        |         | for each     | LOCK              PAIR              |      locks
+ *        |         | for each     | LOCK              PAIRS             |      locks
  *        +---------+--------------+-------------------------------------+
  *
  *   WANTED   batch that the engines are to fill (unmap). By cpu 0. Atomic.
@@ -23,6 +23,8 @@ const RING_WORDS = lineAligned(ringWords(MAIL_SLOTS, MAIL_WORDS))
 const WANTED = 0
 const DONE = LINE_WORDS
 const FREE = 2 * LINE_WORDS
+/** From a pair of words to the other. */
+export const PAIR_STRIDE = LINE_WORDS
 const BOARD_KIND = objectKind(31, 'benchmark board', FREE + 2 * RING_WORDS)
 
 export type Board = WordAt & { readonly brand: 'board' }
@@ -56,7 +58,7 @@ export function lockAt(board: Board): WordAt {
   return board + FREE
 }
 
-/** Two words that are under that lock, on a line of their own. */
-export function pairAt(board: Board): WordAt {
-  return board + FREE + LINE_WORDS
+/** Two words that are under that lock, on a line of their own; and another two, on the next. */
+export function pairAt(board: Board, which: 0 | 1 = 0): WordAt {
+  return board + FREE + LINE_WORDS + which * PAIR_STRIDE
 }

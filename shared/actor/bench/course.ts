@@ -47,7 +47,16 @@ export interface ContentionCourse {
 }
 
 /** What two cpus do at the same word. `atomic` takes no lock: it is what the others are compared with. */
-export const CONTENDED = ['atomic', 'spinlock', 'mutex', 'rwsem-write', 'rwsem-read', 'rwsem-read-write'] as const
+export const CONTENDED = [
+  'atomic',
+  'spinlock',
+  'mutex',
+  'rwsem-write',
+  'rwsem-read',
+  'rwsem-read-write',
+  'seqcount-read-write',
+  'rcu-read-retire',
+] as const
 export type Contended = (typeof CONTENDED)[number]
 
 export interface LocksCourse {
