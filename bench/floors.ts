@@ -89,12 +89,12 @@ const ACCESSES: readonly Access[] = [
 /** Runs the benchmark. Throws HmmError where something did not do its work. */
 export function floorsBench(options: FloorOptions = {}): BenchResult[] {
   const { seconds = 0.5 } = options
-  return [
-    ...ACCESSES.map((access) => accessFloor(access, seconds)),
-    copyPageFloor(seconds),
-    copyRangeFloor(seconds),
-    copyHugeFloor(seconds),
-  ]
+  return [...accessFloors(seconds), copyPageFloor(seconds), copyRangeFloor(seconds), copyHugeFloor(seconds)]
+}
+
+/** `floor/atomics-*` and `floor/plain-*`: one access to a shared word. */
+export function accessFloors(seconds: number): BenchResult[] {
+  return ACCESSES.map((access) => accessFloor(access, seconds))
 }
 
 /** `floor/copy-page`: the 4 KiB of a page. */

@@ -31,7 +31,7 @@ const SPIN = 'floor/spin-round-trip'
 const SPIN_BATCH = 2048
 /** Share of the asker's waits that must have slept for a futex round trip to be one. */
 const LEAST_SLEPT = 0.5
-/** What a pair may take beyond its time: two workers have to start. */
+/** What a pair may take beyond its time: two workers have to start, and each trip of a spin may take a time slice. */
 const DEADLINE_MS = 20_000
 
 /** Runs the benchmark. */
@@ -48,25 +48,36 @@ export async function roundTripFloors(
   seconds = 0.5,
   cores?: readonly number[],
 ): Promise<{ futex: BenchResult; spin: BenchResult }> {
-  const futex = await pair(FUTEX, { means: 'futex', seconds, batch: 1 }, cores)
-  return { futex, spin: await pair(SPIN, { means: 'spin', seconds, batch: SPIN_BATCH }, cores) }
+  return { futex: await futexFloor(seconds, cores), spin: await spinFloor(seconds, cores) }
+}
+
+/** Two threads that wake each other. */
+export function futexFloor(seconds = 0.5, cores?: readonly number[], deadlineMs?: number): Promise<BenchResult> {
+  return pair(FUTEX, { means: 'futex', seconds, batch: 1 }, cores, deadlineMs)
+}
+
+/** Two threads that look at a word all the time. */
+export function spinFloor(seconds = 0.5, cores?: readonly number[], deadlineMs?: number): Promise<BenchResult> {
+  return pair(SPIN, { means: 'spin', seconds, batch: SPIN_BATCH }, cores, deadlineMs)
 }
 
 /** A number there and back by postMessage. */
-export function messagePortPeer(seconds = 0.5, cores?: readonly number[]): Promise<BenchResult> {
-  return pair('peer/messageport', { means: 'messageport', seconds, batch: 1 }, cores)
+export function messagePortPeer(seconds = 0.5, cores?: readonly number[], deadlineMs?: number): Promise<BenchResult> {
+  return pair('peer/messageport', { means: 'messageport', seconds, batch: 1 }, cores, deadlineMs)
 }
 
 type Way = Pick<PeerSetup, 'means' | 'seconds' | 'batch'>
 
-async function pair(name: string, way: Way, cores: readonly number[] = []): Promise<BenchResult> {
+/** Throws HmmError: HMM_ERR_HUNG when a thread does not answer within `deadlineMs` beyond the time, HMM_ERR_BENCH for anything else. */
+async function pair(name: string, way: Way, cores: readonly number[] = [], deadlineMs = DEADLINE_MS): Promise<BenchResult> {
   const words = new Int32Array(new SharedArrayBuffer(128))
   const { port1, port2 } = new MessageChannel()
   const workers = [startPeer({ ...way, asks: true, words, port: port1 }), startPeer({ ...way, asks: false, words, port: port2 })]
   let timer: NodeJS.Timeout | undefined
   try {
     const failed = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no round trip came to its end')), way.seconds * 2000 + DEADLINE_MS)
+      const late = new HmmError('HMM_ERR_HUNG', `${name}: no round trip came to its end`)
+      timer = setTimeout(() => reject(late), way.seconds * 2000 + deadlineMs)
       for (const worker of workers) worker.once('error', reject)
     })
     const started = await Promise.race([failed, Promise.all(workers.map((worker) => messageOf<PeerStarted>(worker)))])
@@ -80,6 +91,7 @@ async function pair(name: string, way: Way, cores: readonly number[] = []): Prom
       throw new Error(`of ${times.waits} waits only ${times.slept} slept`)
     return ofSamples(name, times.ns, way.batch)
   } catch (error) {
+    if (error instanceof HmmError) throw error
     throw new HmmError('HMM_ERR_BENCH', `${name}: ${error instanceof Error ? error.message : String(error)}`)
   } finally {
     clearTimeout(timer)

@@ -181,10 +181,10 @@ t.test('every word of all machines is alike', (t) => {
         whole += module.whole
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   )
   t.ok(installed > 200, `${installed} ranges were installed`)
-  t.ok(whole > 40, `${whole} passes were done whole`)
+  t.ok(whole > 20, `${whole} passes were done whole`)
   t.end()
 })
 
