@@ -49,7 +49,26 @@ async function compile(explored) {
   const target = ['--enable', 'threads', '--enable', 'simd', '-O3', '--noAssert', '--use', 'abort=', '--outFile', 'module.wasm']
   const { error, stderr } = await asc.main(['pass.ts', ...options, ...target], host)
   if (error !== null || bytes === undefined) throw new Error(`shared/hmm/module does not compile:\n${stderr.toString()}`)
+  refuseStaticData(bytes)
   return bytes
+}
+
+/** The memory is a machine's: what would be written into it when the module is instantiated would be written over its superblock. */
+const WRITES_WHEN_INSTANTIATED = [8, 11, 12] // start, data, count of data
+
+function refuseStaticData(bytes) {
+  let at = 8
+  while (at < bytes.length) {
+    if (WRITES_WHEN_INSTANTIATED.includes(bytes[at])) throw new Error('shared/hmm/module has static data, or a start function')
+    let size = 0
+    let shift = 0
+    do {
+      at++
+      size += (bytes[at] & 0x7f) * 2 ** shift
+      shift += 7
+    } while (bytes[at] >= 0x80)
+    at += 1 + size
+  }
 }
 
 function table(name, meaning, bytes) {

@@ -12,12 +12,15 @@
 import type { SharedMemory } from '../memory/regions.ts'
 import { mmPut } from '../mm/exit.ts'
 import type { Mm } from '../notifier/mmhead.ts'
+import { shadowCheck } from '../seam/plain.ts'
 import { point } from '../seam/point.ts'
 import type { Task } from '../seam/task.ts'
 import { MMAP_SEM } from '../sync/classes.ts'
 import { ownerDrop, ownerTake } from '../sync/ownerword.ts'
 import { rcuWakeWaiters } from '../sync/rcu.ts'
 import { downRead, lastReaderLeft } from '../sync/rwsem.ts'
+import type { Mirror } from './mirror.ts'
+import { mirrorIterator } from './mirrortable.ts'
 import { EXPLORED_MODULE, MODULE } from './modulebytes.ts'
 
 /** The exports of the module; hmm/module says what they do. Addresses are bytes. */
@@ -34,22 +37,37 @@ declare const WebAssembly: {
   validate(bytes: Uint8Array): boolean
 }
 
-/** Who called the module last: the actor for which it waits. */
+/** The actor whose pass is running: for whom the module waits. */
 let caller: Task
 
-/** What the module asks the host for. Words by their numbers. */
+/** What a pass asks the host for. Words by their numbers. */
 const HOST = {
-  point: (kind: number, word: number): void => point(caller, kind, word),
+  /** In front of each atomic of the form that is explored, as in shared/seam/atomics.ts. */
+  point(kind: number, word: number): void {
+    point(caller, kind, word)
+    if (caller.checked) shadowCheck(caller, word)
+  },
   ownerTake: (word: number): void => ownerTake(caller, word),
   ownerDrop: (word: number): void => ownerDrop(caller, word),
-  downRead: (word: number): void => {
-    // The book of held locks is not told of the module's: it drops this one by itself.
-    const { checked } = caller
-    caller.checked = false
-    downRead(caller, word, MMAP_SEM)
-    caller.checked = checked
+  /** The book of held locks is not told: the module drops this one by itself. */
+  downRead(word: number): void {
+    const task = caller
+    const { checked } = task
+    task.checked = false
+    try {
+      downRead(task, word, MMAP_SEM)
+    } finally {
+      task.checked = checked
+    }
   },
   readerLeft: (word: number): void => lastReaderLeft(caller, word),
+  /** The leaf directory of a page, in which the pass is and holds a reference, is left by an iterator in its place: it may die of that. */
+  leaveLast(mirror: number, vpn: number): void {
+    const iterator = mirrorIterator(caller, mirror as Mirror)
+    iterator.lookup(vpn >>> 0)
+    iterator.countValid(-1)
+    iterator.finish()
+  },
   mmPut: (word: number): void => mmPut(caller, word as Mm),
   rcuLeft: (): void => rcuWakeWaiters(caller),
 }
@@ -72,10 +90,12 @@ class Form {
   }
 
   private instantiate(memory: SharedMemory): void {
+    this.instance = null
+    if (WebAssembly.validate(this.bytes)) {
+      this.compiled ??= new WebAssembly.Module(this.bytes)
+      this.instance = new WebAssembly.Instance(this.compiled, { env: { memory }, host: HOST }).exports as HmmModule
+    }
     this.memory = memory
-    if (!WebAssembly.validate(this.bytes)) return
-    this.compiled ??= new WebAssembly.Module(this.bytes)
-    this.instance = new WebAssembly.Instance(this.compiled, { env: { memory }, host: HOST }).exports as HmmModule
   }
 }
 
@@ -83,11 +103,19 @@ const free = new Form(MODULE)
 const explored = new Form(EXPLORED_MODULE)
 
 /**
- * The module for this actor, whose next calls are for it; null where there is none: accesses are checked (but Task.exploresModule), the
- * thread has no memory to hand to it (Task.memory), or the host cannot run it.
+ * The module for this actor; null where there is none: accesses are checked (but Task.exploresModule), the thread has no memory to hand to it
+ * (Task.memory), or the host cannot run it.
  */
 export function moduleFor(task: Task): HmmModule | null {
   if (task.memory === null || (task.checked && !task.exploresModule)) return null
-  caller = task
   return task.gate === 0 && !task.checked ? free.on(task.memory) : explored.on(task.memory)
+}
+
+/** A pass of this actor (hmm/module/pass.ts). */
+export function runPass(task: Task, module: HmmModule, range: number, mirror: number, start: number, pages: number): number {
+  const outer = caller // an actor that another one's point lets run, in tests that step through interleavings
+  caller = task
+  const done = module.pass(range, mirror, start, pages, task.id + 1, task.record)
+  caller = outer
+  return done
 }

@@ -1,11 +1,12 @@
 /**
  * One pass of the driver's loop (hmm/protocol.ts) in one call, for the range that nearly all are: every page present with the rights that
- * all are asked for, no invalidation at the moment, and the mirror's directories there. Anything else it leaves as it found it,
- * and says so; hmm/wholepass.ts says to whom.
+ * all are asked for, no invalidation at the moment, and the mirror's directories there. Anything else is for the loop in TypeScript
+ * (hmm/wholepass.ts), which begins from the start: every lock and reference is back then, and pages that were installed before it came to
+ * that stay, because they are good.
  *
- * It takes what the loop in TypeScript takes, in the same order, by the same transitions of the same words:
+ * It takes what that loop takes, in the same order, by the same transitions of the same words:
  *
- *     user of the mm · lock of the subscriptions: sequence · mmap_sem read: area, leaf by leaf its lock and the snapshot
+ *     user of the mm · lock of the subscriptions: sequence · mmap_sem read: area by area and leaf by leaf its lock and the snapshot
  *     · update lock: same sequence? mirror alive? · directory by directory its reference, its lock and the entries · all back
  *
  * It differs in one thing: of the directories on the way only the leaf is given a reference. That is enough for who goes straight to it
@@ -17,12 +18,10 @@
  *                                              leaves D: REFS 1 -> 0, clears the link, D waits for a grace period
  *     REFS is 0: D is absent                   [Required: nothing is installed in D]
  *
- * Leaving never makes D die: an entry that was installed, or that was in the way, counts in REFS, and is taken away with the update lock
- * only, which the pass has.
- * A schedule point is where the loop in TypeScript has one, in the form of the module that is explored (atomics.ts).
+ * In the form of the module that is explored each of its atomics is a schedule point (atomics.ts). It has fewer than the loop.
  */
-import { atomicAdd, atomicCas, atomicLoad, atomicStore } from './atomics'
-import { privateOf, validOf, writeOf } from './format'
+import { atomicCas, atomicLoad, atomicStore } from './atomics'
+import { validOf, writeOf } from './format'
 import {
   ACTOR_RCU, AREA_FLAGS, AREA_LAST, AREA_START, DIRECTORY_ENTRIES_AT, DIRECTORY_LOCK, DIRECTORY_REFS, ENTRIES, EXPLORED, KEPT_MS, KEPT_STAMP,
   MIRROR_KEPT, MIRROR_LIVE, MIRROR_LOCK, MIRROR_MM, MIRROR_ROOT, MIRROR_SEQ, MIRROR_STATE, MIRROR_SUB_WORD, MM_AREAS, MM_MMAP_SEM, MM_ROOT, MM_SUBSCRIPTIONS,
@@ -37,6 +36,9 @@ import { areaAt, directoryAt, leafAt } from './walk'
 
 export { installAlike, snapshotAlike }
 
+@external("host", "leaveLast")
+declare function leaveLast(mirror: u32, vpn: u32): void
+
 /** Answers that are not a number of pages: not for the pass; an invalidation came in between. */
 const ELSEWHERE: i32 = 0
 const SPOILT: i32 = -1
@@ -50,6 +52,7 @@ export function pass(range: u32, mirror: u32, start: u32, pages: u32, me: i32, a
   const m = mirror << 2
   const record = actor << 2
   if (load<u64>(r, RANGE_MASK) != 0 || load<i32>(record, ACTOR_RCU) != 0) return ELSEWHERE
+  if (atomicLoad(m + MIRROR_STATE) != MIRROR_LIVE) return ELSEWHERE
   const mm = load<u32>(m, MIRROR_MM) << 2
   if (!mmGet(mm)) return ELSEWHERE
   bind(r, mirror, mm >> 2, start, pages)
@@ -84,8 +87,10 @@ function passOfUser(r: u32, m: u32, mm: u32, start: u32, pages: u32, me: i32, re
   if (!filled) return ELSEWHERE
   take(m + MIRROR_LOCK, me)
   let done = SPOILT
-  if (atomicLoad(m + MIRROR_SEQ) == seq && atomicLoad(m + MIRROR_STATE) == MIRROR_LIVE)
-    done = install(r, m, start, pages, me, record) ? pages : ELSEWHERE
+  if (atomicLoad(m + MIRROR_SEQ) == seq) {
+    const live = atomicLoad(m + MIRROR_STATE) == MIRROR_LIVE
+    done = live && install(r, m, start, pages, me, record) ? pages : ELSEWHERE
+  }
   drop(m + MIRROR_LOCK, me)
   return done
 }
@@ -94,7 +99,6 @@ function passOfUser(r: u32, m: u32, mm: u32, start: u32, pages: u32, me: i32, re
 @inline
 function fill(r: u32, mm: u32, start: u32, pages: u32, me: i32): bool {
   const need = needOf(r)
-  if (need == 0) return false
   let pfn = load<u32>(r, RANGE_PFNS) << 2
   let ofArea: u32 = 0 // pages from `vpn` on to the end of the area that was found last
   const end = start + pages // may run over, as `vpn` does
@@ -120,16 +124,12 @@ function fill(r: u32, mm: u32, start: u32, pages: u32, me: i32): bool {
   return true
 }
 
-/**
- * What of the CPU's entry the range's request needs. A page that is not there is nothing for the pass, asked for or not. 0: nor is a format
- * whose flag for writing may look like own memory.
- */
+/** What of the CPU's entry the range's request needs. A page that is not there is nothing for the pass, asked for or not. */
 @inline
 function needOf(r: u32): u32 {
   const request = load<u64>(r, RANGE_DEFAULT)
   const valid = validOf(r + RANGE_ENCODING)
   const write = writeOf(r + RANGE_ENCODING)
-  if ((write & privateOf(r + RANGE_ENCODING) & ~valid) != 0) return 0
   const writes = (request & valid) == valid && write != 0 && (request & write) == write
   return writes ? PTE_PRESENT | PTE_WRITE : PTE_PRESENT
 }
@@ -149,7 +149,7 @@ function install(r: u32, m: u32, start: u32, pages: u32, me: i32, record: u32): 
     if (EXPLORED) copyGenerations(generationsOf(r, vpn - start), at, count)
     const result = installAlike(at, pfn, count, r + RANGE_ENCODING, MIRROR_KEPT)
     drop(leaf + DIRECTORY_LOCK, me)
-    leaveDirectory(root, leaf, result >> 16)
+    leaveDirectory(m, root, leaf, vpn, result >> 16)
     if ((result & 0xffff) != count) return false
     pfn += count << 3
     vpn += count
@@ -171,11 +171,15 @@ function enterDirectory(root: u32, vpn: u32, record: u32): u32 {
 }
 
 /**
- * Gives the reference up, and counts the entries that became valid: in one step, because there is one at least that counts and stays. Who
- * keeps empty directories is told that this one is in use (hmm/kept.ts).
+ * Gives the reference up, and counts the entries that became valid, in one step. Who keeps empty directories is told that this one is in use
+ * (hmm/kept.ts). A directory that would die of it, since nothing was installed and nobody else is inside, is left to the iterator.
  */
 @inline
-function leaveDirectory(root: u32, leaf: u32, added: i32): void {
-  atomicAdd(leaf + DIRECTORY_REFS, added - 1)
+function leaveDirectory(m: u32, root: u32, leaf: u32, vpn: u32, added: i32): void {
   if (load<i32>(root, KEPT_MS) > 0 && atomicLoad(leaf + KEPT_STAMP) != 0) atomicStore(leaf + KEPT_STAMP, 0)
+  for (;;) {
+    const refs = atomicLoad(leaf + DIRECTORY_REFS)
+    if (refs + added == 1) return leaveLast(m >> 2, vpn)
+    if (atomicCas(leaf + DIRECTORY_REFS, refs, refs + added - 1) == refs) return
+  }
 }
