@@ -57,6 +57,8 @@ export interface StressOptions {
   readonly policy?: string
   /** Seconds under load. Default 10; of a trace, as long as it lasts. */
   readonly seconds?: number
+  /** Seconds after it within which everything must have come to rest. Default 20: many times what the operations in hand need. */
+  readonly restSeconds?: number
   /** Probability of a spin of up to 20 us at each schedule point. Default 1/64. */
   readonly noise?: number
   readonly notify?: 'dispatcher' | 'inline'
@@ -148,7 +150,7 @@ export interface StressResult {
 }
 
 const DEFAULT_NOISE = 1 / 64
-/** Many times what the operations in hand need to end once a load is over. Who goes in circles completes some for ever (watch.ts). */
+/** Who goes in circles completes operations for ever, so that nothing seems to hang (watch.ts). */
 const REST_S = 20
 /** Room for what reclaim puts out. */
 const RECLAIM_SWAP_PAGES = 1024
@@ -236,6 +238,7 @@ async function loadOf(options: StressOptions): Promise<Load> {
 async function run(machine: Machine, load: Load, devices: readonly string[], options: StressOptions): Promise<StressResult> {
   const { task, config } = machine
   const { profile, seconds, trace } = load
+  const { restSeconds = REST_S } = options
   const workload = workloadNamed(profile)
   const audited = config.checked ? (workload?.audited ?? []) : [] // without checks nobody keeps a ledger
   const before = takeInventory(task)
@@ -262,8 +265,11 @@ async function run(machine: Machine, load: Load, devices: readonly string[], opt
       interrupted = done === null && elapsed < seconds
       if (feeder === null) quietStore(task, WIND_DOWN_AT, 1)
       else feeder.stop()
-    } else if (ran > 0 && elapsed > ran + REST_S && !isQuiet(task))
-      throw new HmmError('HMM_ERR_HUNG', `the load was over ${REST_S} s ago, and not all came to rest: ${notAtRest(machine)}`)
+    } else if (ran > 0 && elapsed > ran + restSeconds && !isQuiet(task))
+      throw new HmmError(
+        'HMM_ERR_HUNG',
+        `the load was over ${restSeconds} s ago, and not all came to rest: ${notAtRest(machine)}`,
+      )
     if (isQuiet(task)) {
       found.push(
         ...checkSubset(task, config.devices),
