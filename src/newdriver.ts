@@ -3,7 +3,7 @@
  * checked and run where they lie, with the new name in the place of theirs. A lesson is the same with one edit, and a page that tells it.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HmmError } from '../shared/seam/error.ts'
 import { dependencySpec } from './dependency.ts'
@@ -48,12 +48,19 @@ export function newDriver(name: string, { out = '.', lesson = false }: NewDriver
     .map((template) => filled(template, name, lesson))
     .sort((a, b) => a.file.localeCompare(b.file))
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     for (const { file, text } of files) writeFileSync(join(folder, file), text)
   } catch (error) {
     throw new HmmError('HMM_ERR_OUTPUT', `${folder} could not be written: ${error instanceof Error ? error.message : error}`)
   }
   return { folder, files: files.map(({ file }) => file) }
+}
+
+/** Step by step: where the host lets nobody make a folder (/proc), making all of them at once does not return (Node 20). */
+function makeFolder(folder: string): void {
+  const parent = dirname(folder)
+  if (!existsSync(parent)) makeFolder(parent)
+  mkdirSync(folder)
 }
 
 /** A file of the templates, as it is written. */

@@ -33,13 +33,20 @@ export function resultLines(result: ShownResult, file: string | null): string[] 
   if (violation === undefined) return [...lines, ...cleanLines(result)]
   return [
     ...lines,
-    `found by schedule ${grouped(result.first_hit ?? 0)}; shrunk from ${violation.found.operations} operations, ${violation.found.preemptions} preemptions to ${violation.operations} and ${violation.preemptions}; replayed, and the same`,
+    `found by schedule ${grouped(result.first_hit ?? 0)}; ${sizeLine(violation)}; replayed, and the same`,
     '',
     violation.table,
     '',
     ...(file === null ? [] : [`replay:  hmm replay ${file}`]),
     `token:   ${violation.token}`,
   ]
+}
+
+/** How much there is to read, and how much it was. */
+function sizeLine({ found, operations, preemptions }: NonNullable<ShownResult['violation']>): string {
+  const was = `${found.operations} operations, ${found.preemptions} preemptions`
+  const isSmaller = operations < found.operations || preemptions < found.preemptions
+  return isSmaller ? `shrunk from ${was} to ${operations} and ${preemptions}` : was
 }
 
 function cleanLines(result: ShownResult): string[] {

@@ -35,6 +35,13 @@ t.test('a find: table, replay file, token, exit 1; and each of the two shows it 
   t.end()
 })
 
+t.test('a find that is told as it was found', (t) => {
+  const explored = hmm('explore', SCENARIO, '--driver', FAULTY, '--out', t.testdir(), '--no-shrink')
+  t.equal(explored.status, 1, explored.stderr)
+  t.match(explored.stdout, /found by schedule \d+; 3 operations, \d+ preemptions; replayed, and the same/)
+  t.end()
+})
+
 t.test('a token without its scenario, a scenario that is another one, and a recording of another version', (t) => {
   const folder = t.testdir()
   const long = join(folder, 'long.scn')

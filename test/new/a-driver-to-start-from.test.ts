@@ -48,6 +48,13 @@ t.test('the folder says what is in it, names itself, and depends on what wrote i
   t.end()
 })
 
+t.test('a place where nobody can make a folder: one sentence, at once', { skip: process.platform !== 'linux' }, (t) => {
+  const { status, stderr } = hmm(t.testdir(), 'new', 'driver', 'mine', '--out', '/proc/nowhere')
+  t.equal(status, 3)
+  t.match(stderr, /^hmm: \/proc\/nowhere\/mine could not be written: /)
+  t.end()
+})
+
 t.test('a folder that is there, and names that are none: one sentence, exit 2, nothing is written', (t) => {
   const folder = t.testdir({ mine: { 'driver.js': 'precious' } })
   for (const [args, sentence] of [
