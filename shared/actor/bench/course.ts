@@ -80,7 +80,7 @@ export const UNMAP_BATCH = 32
 /** Pages that an engine touches before they are taken away again. */
 export const FAULT_BATCH = 64
 /** Messages to a receiver that is awake that are timed as one: one of them takes not much more than reading the clock. */
-export const MAIL_BATCH = 128
+export const MAIL_BATCH = 512
 /** Operations at a lock that are timed as one: reading the clock costs more than one of them. */
 export const LOCK_BATCH = 8192
 /** From saying so to being asleep. */
