@@ -1,5 +1,5 @@
 /**
- * `doctor`: what this host is, what the primitives cost on it, and which figures can be trusted here. It takes some three seconds, and
+ * `doctor`: what this host is, what the primitives cost on it, and which figures can be trusted here. It takes a second or two, and
  * leaves nothing behind.
  */
 import { accessSync, constants } from 'node:fs'
