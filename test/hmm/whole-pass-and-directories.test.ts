@@ -15,9 +15,20 @@ import { ELSEWHERE, SPOILT } from '../../shared/hmm/wholepass.ts'
 import { mmPut } from '../../shared/mm/exit.ts'
 import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { munmap } from '../../shared/mm/munmap.ts'
-import { mmapSem } from '../../shared/notifier/mmhead.ts'
 import { intrudeEverywhere } from '../support/stepped.ts'
-import { end, everywhere, FIRST, locksAreFree, mirrored, PAGES, pass, type Stand, stand, takeAway } from '../support/wholepass.ts'
+import {
+  allIsFree,
+  end,
+  everywhere,
+  FIRST,
+  locksAreFree,
+  mirrored,
+  PAGES,
+  pass,
+  type Stand,
+  stand,
+  takeAway,
+} from '../support/wholepass.ts'
 
 /** The pages of the pass are alone in the table, in different directories of every level but the root. */
 const ALONE = { first: 2 ** 27 - 2, neighbours: false, emptied: false }
@@ -49,21 +60,9 @@ for (const mirrorReclaim of ['immediate', 'delayed'] as const) {
   }
 
   t.test(`the pages are unmapped where mmap_sem is free: reclaim is ${mirrorReclaim}`, async (t) => {
-    const outcomes = new Map<number, number>()
-    intrudeEverywhere(() => {
-      const s = stand({ ...ALONE, machine: { mirrorReclaim } })
-      return {
-        task: s.task,
-        wait(cpu0) {
-          const done = pass(cpu0, s)
-          outcomes.set(done, (outcomes.get(done) ?? 0) + 1)
-          mirrored(s)
-          t.strictSame(end(s), [])
-        },
-        intrude: () => munmap(s.cpu1, s.mm, s.first, PAGES),
-        possible: () => s.task.words[mmapSem(s.mm)] === 0 && locksAreFree(s),
-      }
-    })
+    const change = ({ cpu1, mm, first }: Stand) => munmap(cpu1, mm, first, PAGES)
+    const { outcomes, missing } = everywhere({ ...ALONE, machine: { mirrorReclaim } }, change, allIsFree)
+    t.strictSame(missing, [])
     t.ok(outcomes.has(PAGES) && outcomes.has(SPOILT) && outcomes.has(ELSEWHERE))
   })
 }

@@ -28,7 +28,7 @@ import { ADVICE, madvise } from '../../shared/mm/madvise.ts'
 import { mmRoot, registerMm } from '../../shared/mm/mm.ts'
 import { findLeaf, TABLE_AT } from '../../shared/mm/pagetable.ts'
 import { pteFrame, ptePresent, pteWritable } from '../../shared/mm/pte.ts'
-import { type Mm, mmSubscriptions, mmUsers } from '../../shared/notifier/mmhead.ts'
+import { type Mm, mmapSem, mmSubscriptions, mmUsers } from '../../shared/notifier/mmhead.ts'
 import { SUBSCRIPTIONS_AT } from '../../shared/notifier/subscriptions.ts'
 import type { Task } from '../../shared/seam/task.ts'
 import { A, area, newSpace, RW } from './addressspace.ts'
@@ -134,10 +134,19 @@ export function locksAreFree({ task, locks }: Stand): boolean {
   return locks.every((lock) => task.words[lock] === 0)
 }
 
-/** Passes with `change` done by cpu 1 in front of each of their atomics, where the pass has no lock. How they came out, and what was not returned. */
+/** And mmap_sem, for who needs it for writing? */
+export function allIsFree(s: Stand): boolean {
+  return s.task.words[mmapSem(s.mm)] === 0 && locksAreFree(s)
+}
+
+/**
+ * Passes with `change` done by cpu 1 in front of each of their atomics where that is possible: the pass has no lock. How they came out, and
+ * what was not returned.
+ */
 export function everywhere(
   options: StandOptions,
   change: (s: Stand) => void,
+  possible: (s: Stand) => boolean = locksAreFree,
 ): { outcomes: Map<number, number>; missing: string[] } {
   const outcomes = new Map<number, number>()
   const missing: string[] = []
@@ -152,7 +161,7 @@ export function everywhere(
         missing.push(...end(s))
       },
       intrude: () => change(s),
-      possible: () => locksAreFree(s),
+      possible: () => possible(s),
     }
   })
   return { outcomes, missing }
