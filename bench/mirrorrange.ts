@@ -6,8 +6,9 @@
  *   mirror-range/512/fresh      they were taken away before, outside of what is timed: every entry is written
  *   range-fault/none-512        the CPU has none of the pages: each is faulted in. They are dropped again outside of what is timed
  *
- * The address space has 64 areas, as that of the C program. Beside a copy of the 512 entries. The work is checked: each pass by what its steps answered, and afterwards by the mirror's
- * entries, which must name the frames that the CPU has; where they are taken away between the passes, by their absence as well.
+ * The address space has 64 areas, as that of the C program. Beside a copy of the 512 entries. The work is checked: each pass by what its
+ * steps answered, and afterwards by the mirror's entries, which must name the frames that the CPU has; where they are taken away between
+ * the passes, by their absence as well.
  */
 import { DEFAULT_ERA, type Era } from '../shared/hmm/era.ts'
 import { HmmError } from '../shared/seam/error.ts'

@@ -16,7 +16,7 @@ import type { Task } from '../seam/task.ts'
 import { moduleFor } from './module.ts'
 
 /** Fewer pages are not worth the call. */
-const FEWEST = 4
+const FEWEST = 8
 
 /** May an actor leave its loops to the module? Then not in controlled mode, with noise or with checks. */
 export function hasLeafLoops(task: Task): boolean {

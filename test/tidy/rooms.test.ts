@@ -112,6 +112,14 @@ t.test('Atomics are used in shared/seam and shared/sync only', (t) => {
   t.end()
 })
 
+t.test('the module has its atomics from its own seam only', (t) => {
+  const module = shared.filter(({ path }) => path.startsWith('shared/hmm/module/'))
+  t.ok(occurrences(module, /\batomic\./).length > 0, 'they are found')
+  const outside = module.filter(({ path }) => path !== 'shared/hmm/module/atomics.ts')
+  t.same(occurrences(outside, /\batomic\./), [])
+  t.end()
+})
+
 t.test('there is one clock and one chance, in the seam', (t) => {
   const outside = sources('shared', 'workers').filter(({ path }) => !path.startsWith('shared/seam/'))
   t.same(occurrences(outside, /Math\.random|Date\.now|performance\.|hrtime|new Date/), [])

@@ -32,3 +32,9 @@ export function atomicCas(at: u32, expected: i32, value: i32): i32 {
   if (EXPLORED) point(POINT_RMW, at >> 2)
   return atomic.cmpxchg<i32>(at, expected, value)
 }
+
+/** As atomicLoad, for the oracles' own bookkeeping: no schedule point. */
+@inline
+export function quietLoad(at: u32): i32 {
+  return atomic.load<i32>(at)
+}

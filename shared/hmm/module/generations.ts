@@ -2,6 +2,7 @@
  * What the form of the module that is explored leaves behind for the oracles, as the TypeScript does in checked machines: the generation
  * that each frame had when it was read (shared/frame/frames.ts), by which a stale entry is recognised. Byte addresses.
  */
+import { quietLoad } from './atomics'
 import { FRAME, shiftOf } from './format'
 import {
   DIRECTORY_ENTRIES_AT, DIRECTORY_GENERATIONS_AT, FRAME_BYTES, FRAME_GENERATION, FRAME_RECORDS, FRAMES_REGION, RANGE_GENERATIONS,
@@ -18,7 +19,7 @@ export function noteGenerations(pfn: u32, generations: u32, count: u32, encoding
   const shift = shiftOf(encoding)
   for (let i: u32 = 0; i < count; i++) {
     const frame = (<u32>(load<u64>(pfn + (i << 3)) >> shift)) & FRAME
-    store<u32>(generations + (i << 2), atomic.load<u32>(records + frame * FRAME_BYTES + FRAME_GENERATION))
+    store<u32>(generations + (i << 2), quietLoad(records + frame * FRAME_BYTES + FRAME_GENERATION))
   }
 }
 

@@ -20,6 +20,21 @@ export function areaAt(root: u32, vpn: u32): u32 {
   return area
 }
 
+/**
+ * Three levels down from `root`, whose entries begin `entriesAt` behind it as those of every table below: the leaf of page `vpn`. An entry
+ * names the next table by its word, with the bit `link` set, which no other entry has.
+ */
+@inline
+function down(root: u32, entriesAt: u32, link: u32, vpn: u32): u32 {
+  const top = entryOf(root + entriesAt, vpn, LEVEL_0_SHIFT)
+  if ((top & link) == 0) return 0
+  const middle = entryOf(((top & ~link) << 2) + entriesAt, vpn, LEVEL_1_SHIFT)
+  if ((middle & link) == 0) return 0
+  const last = entryOf(((middle & ~link) << 2) + entriesAt, vpn, LEVEL_2_SHIFT)
+  if ((last & link) == 0) return 0
+  return (last & ~link) << 2
+}
+
 @inline
 function entryOf(entries: u32, vpn: u32, shift: u32): u32 {
   return atomicLoad(entries + (((vpn >> shift) & (ENTRIES - 1)) << 2))
@@ -28,23 +43,11 @@ function entryOf(entries: u32, vpn: u32, shift: u32): u32 {
 /** The leaf of page `vpn`. mmap_sem held, and the page is in an area: no table on the way can go. */
 @inline
 export function leafAt(root: u32, vpn: u32): u32 {
-  const top = entryOf(root + TABLE_ENTRIES_AT, vpn, LEVEL_0_SHIFT)
-  if ((top & PTE_TABLE) == 0) return 0
-  const middle = entryOf(((top & ~PTE_TABLE) << 2) + TABLE_ENTRIES_AT, vpn, LEVEL_1_SHIFT)
-  if ((middle & PTE_TABLE) == 0) return 0
-  const last = entryOf(((middle & ~PTE_TABLE) << 2) + TABLE_ENTRIES_AT, vpn, LEVEL_2_SHIFT)
-  if ((last & PTE_TABLE) == 0) return 0
-  return (last & ~PTE_TABLE) << 2
+  return down(root, TABLE_ENTRIES_AT, PTE_TABLE, vpn)
 }
 
 /** The leaf directory of page `vpn`. Inside a section of rcu, for as long as nothing else keeps it. */
 @inline
 export function directoryAt(root: u32, vpn: u32): u32 {
-  const top = entryOf(root + DIRECTORY_ENTRIES_AT, vpn, LEVEL_0_SHIFT)
-  if ((top & PDE_VALID) == 0) return 0
-  const middle = entryOf(((top & ~PDE_VALID) << 2) + DIRECTORY_ENTRIES_AT, vpn, LEVEL_1_SHIFT)
-  if ((middle & PDE_VALID) == 0) return 0
-  const last = entryOf(((middle & ~PDE_VALID) << 2) + DIRECTORY_ENTRIES_AT, vpn, LEVEL_2_SHIFT)
-  if ((last & PDE_VALID) == 0) return 0
-  return (last & ~PDE_VALID) << 2
+  return down(root, DIRECTORY_ENTRIES_AT, PDE_VALID, vpn)
 }
